@@ -2,7 +2,6 @@ package objstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 )
@@ -69,7 +68,7 @@ func (e *exactReader) Read(p []byte) (int, error) {
 	}
 	n, err := e.r.Read(p[:min(int64(len(p)), e.left)])
 	e.left -= int64(n)
-	if errors.Is(err, io.EOF) {
+	if err == io.EOF {
 		err = nil
 		if e.left > 0 {
 			err = fmt.Errorf("%w: it ends after %d of %d bytes", ErrSize, e.size-e.left, e.size)

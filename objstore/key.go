@@ -113,7 +113,7 @@ func escape(name string) string {
 	var b strings.Builder
 	for i := 0; i < len(name); {
 		r, n := utf8.DecodeRuneInString(name[i:])
-		if !unsafe(r, n) {
+		if !mustEscape(r, n) {
 			b.WriteString(name[i : i+n])
 			i += n
 			continue
@@ -127,9 +127,9 @@ func escape(name string) string {
 	return b.String()
 }
 
-// unsafe says whether a rune of n bytes has to be escaped. U+FFFE and U+FFFF are among them because the XML
+// mustEscape says whether a rune of n bytes has to be escaped. U+FFFE and U+FFFF are among them because the XML
 // in which stores list their keys can't carry them.
-func unsafe(r rune, n int) bool {
+func mustEscape(r rune, n int) bool {
 	switch {
 	case r == utf8.RuneError && n == 1:
 		return true
