@@ -1,0 +1,177 @@
+package meta
+
+import (
+	"context"
+	"syscall"
+)
+
+// maxLinks is the number of names one file may have.
+const maxLinks = 65000
+
+// Create makes a file, directory, symlink or special file, and returns it. A directory with the setgid bit gives its
+// group to new nodes and the bit to new directories.
+func (db *DB) Create(ctx context.Context, a CreateArgs, d Durability) (n Attr, err error) {
+	if err := a.check(); err != nil {
+		return Attr{}, err
+	}
+	err = db.update(ctx, d, func(t *tx) error {
+		n, err = t.create(a)
+		return err
+	})
+	return n, err
+}
+
+func (a CreateArgs) check() error {
+	switch a.Mode & syscall.S_IFMT {
+	case syscall.S_IFREG, syscall.S_IFIFO, syscall.S_IFSOCK, syscall.S_IFCHR, syscall.S_IFBLK:
+	case syscall.S_IFDIR, syscall.S_IFLNK:
+		if a.Tmpfile {
+			return syscall.EINVAL
+		}
+	default:
+		return syscall.EINVAL
+	}
+	if a.Tmpfile {
+		return nil
+	}
+	return checkName(a.Name)
+}
+
+func (t *tx) create(a CreateArgs) (Attr, error) {
+	dir, err := t.liveDir(a.Parent)
+	if err != nil {
+		return Attr{}, err
+	}
+	n := t.newNode(dir, a)
+	if !a.Tmpfile {
+		if err := t.addName(n, a.Name); err != nil {
+			return Attr{}, err
+		}
+	}
+	if err := t.insertNode(n, a.Target); err != nil || a.Tmpfile {
+		return n, err
+	}
+	return n, t.change(opCreate, n.Ino, n.Parent, a.Name, a.Origin)
+}
+
+// liveDir returns a directory that can take new names: one that was not removed while it is open.
+func (t *tx) liveDir(ino Ino) (Attr, error) {
+	dir, err := t.dir(ino)
+	if err == nil && dir.Nlink == 0 {
+		err = syscall.ENOENT
+	}
+	return dir, err
+}
+
+func (t *tx) newNode(dir Attr, a CreateArgs) Attr {
+	n := Attr{
+		Ino: t.newIno(), Tenant: dir.Tenant, Parent: dir.Ino, Mode: a.Mode, Nlink: 1, UID: a.UID, GID: a.GID, Rdev: a.Rdev,
+		Atime: t.now, Mtime: t.now, Ctime: t.now, Btime: t.now,
+	}
+	if dir.Mode&syscall.S_ISGID != 0 {
+		n.GID = dir.GID
+	}
+	switch {
+	case a.Tmpfile:
+		n.Nlink, n.Parent = 0, 0
+	case n.IsDir():
+		n.Nlink = 2
+		n.Mode |= dir.Mode & syscall.S_ISGID
+	case n.IsSymlink():
+		n.Size = int64(len(a.Target))
+	}
+	return n
+}
+
+// addName gives a new node its name in n.Parent and counts it.
+func (t *tx) addName(n Attr, name string) error {
+	if err := t.insertEntry(n.Parent, name, n.Ino); err != nil {
+		return err
+	}
+	if err := t.touchDir(n.Parent, subdirs(n)); err != nil {
+		return err
+	}
+	return t.countNode(n, 1)
+}
+
+// subdirs is what a node adds to the link count of the directory that it is in: its "..".
+func subdirs(n Attr) int64 {
+	if n.IsDir() {
+		return 1
+	}
+	return 0
+}
+
+// insertEntry adds a name, or returns EEXIST: the primary key asks, which saves a query.
+func (t *tx) insertEntry(parent Ino, name string, ino Ino) error {
+	err := t.run("INSERT INTO entries (parent, h, name, ino) VALUES (?, ?, ?, ?)", parent, nameHash(name), []byte(name), ino)
+	if isTaken(err) {
+		return syscall.EEXIST
+	}
+	return err
+}
+
+func (t *tx) insertNode(n Attr, target string) error {
+	var to any
+	if n.IsSymlink() {
+		to = []byte(target)
+	}
+	return t.run(`INSERT INTO nodes (ino, tenant, parent, mode, nlink, uid, gid, rdev, size, atime, mtime, ctime, btime,
+		version, target) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		n.Ino, n.Tenant, n.Parent, n.Mode, n.Nlink, n.UID, n.GID, n.Rdev, n.Size, n.Atime, n.Mtime, n.Ctime, n.Btime,
+		n.Version, to)
+}
+
+// touchDir records that the entries of a directory changed.
+func (t *tx) touchDir(ino Ino, subdirs int64) error {
+	return t.run("UPDATE nodes SET mtime = ?, ctime = ?, nlink = nlink + ? WHERE ino = ?", t.now, t.now, subdirs, ino)
+}
+
+// Link gives a file one more name and returns its attributes.
+func (db *DB) Link(ctx context.Context, a LinkArgs, d Durability) (n Attr, err error) {
+	if err := checkName(a.Name); err != nil {
+		return Attr{}, err
+	}
+	err = db.update(ctx, d, func(t *tx) error {
+		n, err = t.link(a)
+		return err
+	})
+	return n, err
+}
+
+func (t *tx) link(a LinkArgs) (Attr, error) {
+	n, err := t.attr(a.Ino)
+	if err != nil {
+		return Attr{}, err
+	}
+	dir, err := t.liveDir(a.Parent)
+	if err != nil {
+		return Attr{}, err
+	}
+	switch {
+	case n.IsDir():
+		return Attr{}, syscall.EPERM
+	case n.Nlink == 0 && !a.Tmpfile:
+		return Attr{}, syscall.ENOENT
+	case n.Nlink >= maxLinks:
+		return Attr{}, syscall.EMLINK
+	case n.Tenant != dir.Tenant:
+		return Attr{}, syscall.EXDEV
+	}
+	if err := t.insertEntry(dir.Ino, a.Name, n.Ino); err != nil {
+		return Attr{}, err
+	}
+	if n.Nlink == 0 {
+		if err := t.countNode(n, 1); err != nil {
+			return Attr{}, err
+		}
+	}
+	n.Nlink, n.Parent, n.Ctime = n.Nlink+1, dir.Ino, t.now
+	if err := t.store(n); err != nil {
+		return Attr{}, err
+	}
+	if err := t.touchDir(dir.Ino, 0); err != nil {
+		return Attr{}, err
+	}
+	return n, t.change(opLink, n.Ino, dir.Ino, a.Name, a.Origin)
+}

@@ -1,0 +1,26 @@
+// Package meta keeps everything about files except their bytes: names, attributes, versions, properties, locks,
+// users, and the rows that let the core recover after a crash. It is the only package that knows SQL.
+//
+// # Transactions
+//
+// Every method is one SQLite transaction. There is one writing connection and a small pool of reading ones, so
+// readers never wait for a writer. A mutation looks at its context before it begins and then runs to its end.
+// Functions given to a method (Check, Keep) run inside the transaction, under the writer's lock: they may run twice,
+// must be quick and must not call the DB.
+//
+// # Durability
+//
+// Every mutation takes a [Durability]. Relaxed commits survive the death of the process. Durable ones return after
+// the write-ahead log was flushed, and callers that wait at the same time share a flush. When a flush has failed once,
+// every later durable call fails: the kernel reports such an error only once and drops the pages it could not write.
+//
+// # Errors
+//
+// Expected outcomes are bare [syscall.Errno] values (ENOENT, EEXIST, ESTALE, …). A full disk wraps ENOSPC, damage and
+// failed reads or writes wrap EIO; use [errors.Is]. An error of a Check function comes back as it is.
+//
+// # Ownership
+//
+// Arguments are not kept and results belong to the caller. Every method may be called from any goroutine until Close
+// was called. Names are bytes: any except '/' and NUL, at most [MaxName] of them.
+package meta

@@ -1,0 +1,78 @@
+package meta
+
+import (
+	"context"
+	"strings"
+)
+
+// where builds the condition of a query from fixed pieces of text; every value is bound.
+func (q FileQuery) where() (string, []any, error) {
+	var b strings.Builder
+	b.WriteString("n.tenant = ? AND n.ino > ? AND n.nlink > 0 AND n.mode & 61440 = 32768")
+	args := []any{q.Tenant, q.After}
+	if q.Inos != nil {
+		ids, err := inoList(q.Inos)
+		if err != nil {
+			return "", nil, err
+		}
+		b.WriteString(" AND n.ino IN (SELECT value FROM json_each(?))")
+		args = append(args, ids)
+	}
+	for _, p := range q.Props {
+		if p.Space == "" { // the literal lets SQLite use the partial index
+			b.WriteString(" AND n.ino IN (SELECT ino FROM props WHERE space = '' AND name = ? AND value = ?)")
+			args = append(args, p.Name, p.Value)
+			continue
+		}
+		b.WriteString(" AND EXISTS (SELECT 1 FROM props p WHERE p.ino = n.ino AND p.space = ? AND p.name = ? AND p.value = ?)")
+		args = append(args, p.Space, p.Name, p.Value)
+	}
+	if q.NameGlob != "" {
+		b.WriteString(" AND EXISTS (SELECT 1 FROM entries e WHERE e.ino = n.ino AND CAST(e.name AS TEXT) GLOB ?)")
+		args = append(args, q.NameGlob)
+	}
+	return b.String(), args, nil
+}
+
+// unfiltered says that the query means every file of its tenant.
+func (q FileQuery) unfiltered() bool {
+	return q.After == 0 && q.Inos == nil && len(q.Props) == 0 && q.NameGlob == ""
+}
+
+// Files returns regular files with a name, in the order of their numbers, each with one of its names and its current
+// version.
+func (db *DB) Files(ctx context.Context, q FileQuery) ([]FileRow, error) {
+	where, args, err := q.where()
+	if err != nil {
+		return nil, err
+	}
+	limit := q.Limit
+	if limit <= 0 {
+		limit = -1
+	}
+	return list(ctx, db, scanFile, "SELECT "+attrCols+`,
+		(SELECT e.name FROM entries e WHERE e.ino = n.ino ORDER BY e.parent = n.parent DESC LIMIT 1),
+		`+versionCols+" FROM nodes n LEFT JOIN versions v ON v.id = n.version WHERE "+where+
+		" ORDER BY n.ino LIMIT ? OFFSET ?", append(args, limit, max(q.Offset, 0))...)
+}
+
+func scanFile(r row) FileRow {
+	f := FileRow{Attr: scanAttr(r), Name: r.text(attrLen)}
+	if f.Attr.Version != 0 {
+		f.Version = scanVersion(r[attrLen+1:])
+	}
+	return f
+}
+
+// CountFiles returns how many files a query finds, regardless of its Offset and Limit. Without a filter it reads a
+// counter.
+func (db *DB) CountFiles(ctx context.Context, q FileQuery) (int64, error) {
+	if q.unfiltered() {
+		return db.number(ctx, "SELECT plain FROM tenants WHERE id = ?", q.Tenant)
+	}
+	where, args, err := q.where()
+	if err != nil {
+		return 0, err
+	}
+	return db.number(ctx, "SELECT count(*) FROM nodes n WHERE "+where, args...)
+}

@@ -1,0 +1,143 @@
+package meta
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+)
+
+// flusher makes commits durable: one goroutine flushes the write-ahead log, and every commit that was finished when a
+// flush began is covered by it. While one flush runs the next group gathers.
+type flusher struct {
+	file   *os.File
+	sync   func(*os.File) error
+	off    bool
+	wake   chan struct{} // holds one token
+	quit   chan struct{}
+	ended  chan struct{}
+	commit atomic.Uint64 // commits so far; written under DB.mu
+
+	mu      sync.Mutex
+	flushed uint64        // guarded by mu: commits known to be on disk
+	round   chan struct{} // guarded by mu: closed when the next flush ends
+	err     error         // guarded by mu: of the first flush that failed, for good
+}
+
+func newFlusher(wal *os.File, o Options) *flusher {
+	f := &flusher{
+		file: wal, sync: o.syncWAL, off: o.NoSync,
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}),
+		round: make(chan struct{}),
+	}
+	go f.loop()
+	return f
+}
+
+// committed counts a commit and returns its number, to be waited for.
+func (f *flusher) committed() uint64 { return f.commit.Add(1) }
+
+// wait returns when commit n is on disk, or when no flush can be trusted any more.
+func (f *flusher) wait(ctx context.Context, n uint64) error {
+	for !f.off {
+		f.mu.Lock()
+		round, flushed, err := f.round, f.flushed, f.err
+		f.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		if flushed >= n {
+			return nil
+		}
+		select {
+		case f.wake <- struct{}{}:
+		default: // the goroutine has been told
+		}
+		select {
+		case <-round:
+		case <-f.ended:
+			return errClosed
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (f *flusher) loop() {
+	defer close(f.ended)
+	for {
+		select {
+		case <-f.wake:
+			f.flush()
+		case <-f.quit:
+			return
+		}
+	}
+}
+
+// flush covers every commit counted before it begins. The token may be stale when the last flush covered its waiter.
+func (f *flusher) flush() {
+	upTo := f.commit.Load()
+	f.mu.Lock()
+	idle := f.err != nil || f.flushed >= upTo
+	f.mu.Unlock()
+	var err error
+	if !idle {
+		err = f.sync(f.file)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err != nil {
+		f.setError(err)
+	} else if f.err == nil {
+		f.flushed = max(f.flushed, upTo)
+	}
+	close(f.round)
+	f.round = make(chan struct{})
+}
+
+// fail makes every later durable call fail: the disk lost something that a later flush would not report again.
+func (f *flusher) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.setError(err)
+}
+
+// setError needs mu.
+func (f *flusher) setError(err error) {
+	if f.err == nil {
+		f.err = fmt.Errorf("meta: flush of the database failed, restart after checking the disk: %w: %w", syscall.EIO, err)
+	}
+}
+
+// stop flushes what is left and ends the goroutine. Nobody commits any more.
+func (f *flusher) stop() error {
+	err := f.wait(context.Background(), f.commit.Load())
+	close(f.quit)
+	<-f.ended
+	if cerr := f.file.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// dataSync flushes a file's bytes and its size, but not its times.
+func dataSync(f *os.File) error {
+	for {
+		err := syscall.Fdatasync(int(f.Fd()))
+		if err != syscall.EINTR {
+			return err
+		}
+	}
+}
+
+// Flush returns when everything that was committed before is on disk.
+func (db *DB) Flush(ctx context.Context) error {
+	if db.closed.Load() {
+		return errClosed
+	}
+	return db.flush.wait(ctx, db.flush.commit.Load())
+}

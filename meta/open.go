@@ -1,0 +1,193 @@
+package meta
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options configure Open. The zero value is good.
+type Options struct {
+	Now       func() time.Time // time.Now
+	Logger    *slog.Logger     // slog.Default()
+	ReadConns int              // reading connections, 4
+	NoSync    bool             // never flush: for tests and imports that can be repeated
+	InoBlock  int              // numbers taken from the counters at once, 1,024
+	Grace     time.Duration    // from the end of an object's use to its deletion, 10 minutes
+
+	syncWAL func(*os.File) error // flushes the log; tests count and fail it
+}
+
+// DB is an open metadata database.
+type DB struct {
+	path    string
+	opts    Options
+	log     *slog.Logger
+	readers chan *conn
+	flush   *flusher
+	ckpt    *checkpointer
+
+	// mu is held for a whole writing transaction. It is taken before every other lock of the package.
+	mu       sync.Mutex
+	w        *conn   // guarded by mu
+	inos     idBlock // guarded by mu
+	versions idBlock // guarded by mu
+	closed   atomic.Bool
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.ReadConns <= 0 {
+		o.ReadConns = 4
+	}
+	if o.InoBlock <= 0 {
+		o.InoBlock = 1024
+	}
+	if o.Grace == 0 {
+		o.Grace = 10 * time.Minute
+	}
+	if o.syncWAL == nil {
+		o.syncWAL = dataSync
+	}
+	return o
+}
+
+// pragmas returns the settings of every connection after its own first ones.
+func pragmas(busy string, own ...pragma) []pragma {
+	return append(own, []pragma{
+		{"busy_timeout", busy},
+		{"foreign_keys", "1"},
+		{"temp_store", "2"},
+		{"mmap_size", "0"}, // a failed read of a mapped page would be SIGBUS instead of EIO
+		{"synchronous", "1"},
+		{"wal_autocheckpoint", "0"}, // the checkpointer does it, not the caller who happens to cross a limit
+	}...)
+}
+
+func writerPragmas() []pragma {
+	return pragmas("5000", pragma{"page_size", "4096"}, pragma{"journal_mode", "wal"}, pragma{"cache_size", "-32768"})
+}
+
+func readerPragmas() []pragma {
+	return pragmas("5000", pragma{"query_only", "1"}, pragma{"cache_size", "-8192"})
+}
+
+// checkpointPragmas wait less for readers, because the writer may stand still meanwhile.
+func checkpointPragmas() []pragma {
+	return pragmas("100", pragma{"journal_mode", "wal"}, pragma{"cache_size", "-2048"})
+}
+
+// Open opens or creates the database at path and brings its schema up to date. The caller makes sure that no other
+// process uses it.
+func Open(ctx context.Context, path string, o Options) (*DB, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	db := &DB{path: path, opts: o.withDefaults()}
+	db.log = db.opts.Logger
+	if err := db.open(); err != nil {
+		return nil, errors.Join(wrap(err), db.closeConns())
+	}
+	return db, nil
+}
+
+func (db *DB) open() error {
+	// Created here for its mode: it holds password hashes. SQLite gives its side files the same one.
+	f, err := os.OpenFile(db.path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("meta: open database: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if db.w, err = openConn(db.path, false, writerPragmas()); err != nil {
+		return err
+	}
+	if err := migrate(db.w, db.path); err != nil {
+		return err
+	}
+	if err := db.w.script(tempSchema); err != nil {
+		return err
+	}
+	db.readers = make(chan *conn, db.opts.ReadConns)
+	for range db.opts.ReadConns {
+		c, err := openConn(db.path, true, readerPragmas())
+		if err != nil {
+			return err
+		}
+		db.readers <- c
+	}
+	return db.startWorkers()
+}
+
+func (db *DB) startWorkers() error {
+	wal, err := os.OpenFile(db.path+"-wal", os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("meta: open the write-ahead log: %w", err)
+	}
+	c, err := openConn(db.path, false, checkpointPragmas())
+	if err != nil {
+		return errors.Join(err, wal.Close())
+	}
+	if err := syncDir(filepath.Dir(db.path)); err != nil {
+		return errors.Join(fmt.Errorf("meta: flush the directory of %s: %w", db.path, err), c.close(), wal.Close())
+	}
+	db.flush = newFlusher(wal, db.opts)
+	db.ckpt = newCheckpointer(db, c, wal)
+	return nil
+}
+
+// Close flushes and checkpoints the database and closes it. Calls that are still running finish first; later ones
+// fail. A second Close does nothing.
+func (db *DB) Close() error {
+	if db.closed.Swap(true) {
+		return nil
+	}
+	var errs []error
+	if db.ckpt != nil {
+		errs = append(errs, db.ckpt.stop())
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.flush != nil {
+		errs = append(errs, db.flush.stop())
+	}
+	return wrap(errors.Join(append(errs, db.closeConns())...))
+}
+
+// closeConns waits for every reader to come back.
+func (db *DB) closeConns() error {
+	var errs []error
+	if db.flush != nil {
+		for range db.opts.ReadConns {
+			errs = append(errs, (<-db.readers).close())
+		}
+	} else {
+		for len(db.readers) > 0 {
+			errs = append(errs, (<-db.readers).close())
+		}
+	}
+	if db.w != nil {
+		errs = append(errs, db.w.close())
+	}
+	return errors.Join(errs...)
+}
+
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

@@ -1,0 +1,90 @@
+package meta
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// Names returns every directory entry of a node: several for a file with hard links, none for a root or an orphan.
+func (db *DB) Names(ctx context.Context, ino Ino) ([]Link, error) {
+	scan := func(r row) Link { return Link{Parent: Ino(r.int(0)), Name: r.text(1)} }
+	return list(ctx, db, scan, "SELECT parent, name FROM entries WHERE ino = ? ORDER BY parent, h, name", ino)
+}
+
+// Path returns the absolute path of a node in its tenant, by one of its names. It is ENOENT for a node without a name.
+func (db *DB) Path(ctx context.Context, ino Ino) (path string, err error) {
+	err = db.view(ctx, func(c *conn) error {
+		n, err := c.attr(ino)
+		if err != nil {
+			return err
+		}
+		if path = "/"; n.IsDir() && n.Parent == ino {
+			return nil // a root
+		}
+		names, err := c.namesUp(ino)
+		if err != nil {
+			return err
+		}
+		if len(names) == 0 {
+			return syscall.ENOENT
+		}
+		slices.Reverse(names)
+		path = "/" + strings.Join(names, "/")
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return path, nil
+}
+
+// namesUp returns the names from a node up to its root, which has none.
+func (c *conn) namesUp(ino Ino) ([]string, error) {
+	return collect(c, func(r row) string { return r.text(0) },
+		`WITH RECURSIVE up (depth, parent, name) AS (
+			SELECT 0, parent, name FROM (SELECT parent, name FROM entries WHERE ino = ? LIMIT 1)
+			UNION ALL
+			SELECT depth + 1, e.parent, e.name FROM up JOIN entries e ON e.ino = up.parent
+		) SELECT name FROM up ORDER BY depth`, ino)
+}
+
+// WalkPath returns the attributes of the parts of a path below root, all from one moment. It ends early at the first
+// missing part, with ENOENT, and at a node that has no entries, without an error: the caller decides what a symlink
+// in the middle means.
+func (db *DB) WalkPath(ctx context.Context, root Ino, parts []string) (walked []Attr, err error) {
+	err = db.view(ctx, func(c *conn) error {
+		walked = make([]Attr, 0, len(parts))
+		at, err := c.dir(root)
+		if err != nil {
+			return err
+		}
+		for _, name := range parts {
+			if !at.IsDir() {
+				return nil
+			}
+			if at, err = c.needChild(at.Ino, name); err != nil {
+				return err
+			}
+			walked = append(walked, at)
+		}
+		return nil
+	})
+	return walked, err
+}
+
+// isBelow says that dir is top or lies in the tree below it.
+func (c *conn) isBelow(dir, top Ino) (bool, error) {
+	for dir != top {
+		n, err := c.attr(dir)
+		if err != nil {
+			return false, err
+		}
+		if n.Parent == dir || n.Parent == 0 {
+			return false, nil
+		}
+		dir = n.Parent
+	}
+	return true, nil
+}

@@ -1,0 +1,90 @@
+package meta
+
+import (
+	"context"
+	"encoding/json"
+)
+
+func scanProp(r row) Property { return Property{Space: r.text(0), Name: r.text(1), Value: r.text(2)} }
+
+// Props returns all properties of a node, ordered by space and name.
+func (db *DB) Props(ctx context.Context, ino Ino) ([]Property, error) {
+	return list(ctx, db, scanProp, "SELECT space, name, value FROM props WHERE ino = ? ORDER BY space, name", ino)
+}
+
+// PropsOf returns the properties in one space of many nodes. Nodes without any are not in the map.
+func (db *DB) PropsOf(ctx context.Context, inos []Ino, space string) (map[Ino][]Property, error) {
+	ids, err := inoList(inos)
+	if err != nil {
+		return nil, err
+	}
+	var all map[Ino][]Property
+	err = db.read(ctx, func(c *conn) error {
+		all = map[Ino][]Property{}
+		return c.each(func(r row) error {
+			ino := Ino(r.int(3))
+			all[ino] = append(all[ino], scanProp(r))
+			return nil
+		}, `SELECT p.space, p.name, p.value, p.ino FROM json_each(?) j CROSS JOIN props p ON p.ino = j.value
+			WHERE p.space = ? ORDER BY p.ino, p.name`, ids, space)
+	})
+	return all, err
+}
+
+// inoList is a set of numbers as one bound argument.
+func inoList(inos []Ino) (string, error) {
+	b, err := json.Marshal(inos)
+	return string(b), err
+}
+
+// PatchProps sets some properties of a node and removes others, which need not exist.
+func (db *DB) PatchProps(ctx context.Context, ino Ino, set, remove []Property, origin string, d Durability) error {
+	return db.update(ctx, d, func(t *tx) error {
+		n, err := t.attr(ino)
+		if err != nil {
+			return err
+		}
+		for _, p := range remove {
+			if err := t.run("DELETE FROM props WHERE ino = ? AND space = ? AND name = ?", ino, p.Space, p.Name); err != nil {
+				return err
+			}
+		}
+		if err := t.setProps(ino, set); err != nil {
+			return err
+		}
+		if err := t.touchNode(ino); err != nil {
+			return err
+		}
+		return t.change(opProps, ino, n.Parent, "", origin)
+	})
+}
+
+func (t *tx) setProps(ino Ino, set []Property) error {
+	for _, p := range set {
+		err := t.run(`INSERT INTO props (ino, space, name, value) VALUES (?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET value = excluded.value`, ino, p.Space, p.Name, p.Value)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// touchNode records that something about a node other than its bytes changed.
+func (t *tx) touchNode(ino Ino) error {
+	return t.run("UPDATE nodes SET ctime = ? WHERE ino = ?", t.now, ino)
+}
+
+// InosByProp returns the nodes of a tenant with a property of exactly this value. Space "" has an index; in the
+// others it looks at every property.
+func (db *DB) InosByProp(ctx context.Context, tenant int64, space, name, value string) ([]Ino, error) {
+	const tail = " AND p.name = ? AND p.value = ? AND n.tenant = ? ORDER BY p.ino"
+	scan := func(r row) Ino { return Ino(r.int(0)) }
+	if space == "" {
+		// The literal lets SQLite use the partial index.
+		return list(ctx, db, scan, "SELECT p.ino FROM props p CROSS JOIN nodes n ON n.ino = p.ino WHERE p.space = ''"+tail,
+			name, value, tenant)
+	}
+	return list(ctx, db, scan, "SELECT p.ino FROM props p CROSS JOIN nodes n ON n.ino = p.ino WHERE p.space = ?"+tail,
+		space, name, value, tenant)
+}

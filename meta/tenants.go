@@ -1,0 +1,121 @@
+package meta
+
+import (
+	"context"
+	"syscall"
+)
+
+// EnsureTenant returns the tenant with a name and makes it, with an empty root directory, when there is none. The
+// mode, uid and gid are used for a new root only; the first tenant's root is RootIno.
+func (db *DB) EnsureTenant(ctx context.Context, name string, mode, uid, gid uint32, d Durability) (tn Tenant, err error) {
+	if name == "" {
+		return Tenant{}, syscall.EINVAL
+	}
+	if tn, err = db.TenantByName(ctx, name); err != syscall.ENOENT {
+		return tn, err
+	}
+	err = db.update(ctx, d, func(t *tx) error {
+		if tn, err = t.tenant(name); err != syscall.ENOENT {
+			return err
+		}
+		root, err := t.rootNumber()
+		if err != nil {
+			return err
+		}
+		r, _, err := t.one("INSERT INTO tenants (name, root) VALUES (?, ?) RETURNING id", name, root)
+		if err != nil {
+			return err
+		}
+		tn = Tenant{ID: r.int(0), Name: name, Root: root}
+		return t.insertNode(Attr{
+			Ino: root, Tenant: tn.ID, Parent: root, Mode: syscall.S_IFDIR | mode&^syscall.S_IFMT, Nlink: 2, UID: uid, GID: gid,
+			Atime: t.now, Mtime: t.now, Ctime: t.now, Btime: t.now,
+		}, "")
+	})
+	return tn, err
+}
+
+func (t *tx) rootNumber() (Ino, error) {
+	_, taken, err := t.one("SELECT 1 FROM nodes WHERE ino = ?", RootIno)
+	if err != nil || !taken {
+		return RootIno, err
+	}
+	return t.newIno(), nil
+}
+
+func (c *conn) tenant(name string) (Tenant, error) {
+	r, ok, err := c.one("SELECT id, name, root FROM tenants WHERE name = ?", name)
+	if err != nil {
+		return Tenant{}, err
+	}
+	if !ok {
+		return Tenant{}, syscall.ENOENT
+	}
+	return scanTenant(r), nil
+}
+
+func scanTenant(r row) Tenant { return Tenant{ID: r.int(0), Name: r.text(1), Root: Ino(r.int(2))} }
+
+// TenantByName returns a tenant, or ENOENT.
+func (db *DB) TenantByName(ctx context.Context, name string) (tn Tenant, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		tn, err = c.tenant(name)
+		return err
+	})
+	return tn, err
+}
+
+// Tenants returns all tenants in the order of their creation.
+func (db *DB) Tenants(ctx context.Context) ([]Tenant, error) {
+	return list(ctx, db, scanTenant, "SELECT id, name, root FROM tenants ORDER BY id")
+}
+
+// Usage returns what a tenant holds. It reads counters and costs the same for any number of files.
+func (db *DB) Usage(ctx context.Context, tenant int64) (u Usage, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		r, ok, err := c.one("SELECT files, bytes FROM tenants WHERE id = ?", tenant)
+		if err == nil && !ok {
+			err = syscall.ENOENT
+		}
+		if err != nil {
+			return err
+		}
+		u = Usage{Files: r.int(0), Bytes: r.int(1)}
+		return nil
+	})
+	return u, err
+}
+
+// count changes a tenant's counters: nodes with a name, regular files among them, and their bytes.
+func (t *tx) count(tenant, files, plain, bytes int64) error {
+	if files == 0 && plain == 0 && bytes == 0 {
+		return nil
+	}
+	return t.run("UPDATE tenants SET files = files + ?, plain = plain + ?, bytes = bytes + ? WHERE id = ?",
+		files, plain, bytes, tenant)
+}
+
+// countNode adds a node that got its first name (sign 1) or lost its last one (sign -1).
+func (t *tx) countNode(a Attr, sign int64) error {
+	if !a.IsRegular() {
+		return t.count(a.Tenant, sign, 0, 0)
+	}
+	return t.count(a.Tenant, sign, sign, sign*a.Size)
+}
+
+// list collects the rows of one statement.
+func list[T any](ctx context.Context, db *DB, scan func(row) T, text string, args ...any) (all []T, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		all, err = collect(c, scan, text, args...)
+		return err
+	})
+	return all, err
+}
+
+func collect[T any](c *conn, scan func(row) T, text string, args ...any) (all []T, err error) {
+	err = c.each(func(r row) error {
+		all = append(all, scan(r))
+		return nil
+	}, text, args...)
+	return all, err
+}

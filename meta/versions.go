@@ -1,0 +1,163 @@
+package meta
+
+import (
+	"context"
+	"syscall"
+)
+
+// versionCols are the columns that scanVersion reads; the table is called v.
+const versionCols = `v.id, v.ino, v.state, v.size, v.created, v.synced, v.guid, v.key, v.staging, v.sum, v.md5`
+
+func scanVersion(r row) Version {
+	return Version{
+		ID: r.int(0), Ino: Ino(r.int(1)), State: State(r.int(2)), Size: r.int(3), Created: r.int(4), Synced: r.bool(5),
+		GUID: r.text(6), Key: r.text(7), Staging: r.text(8), Sum: r.text(9), MD5: r.text(10),
+	}
+}
+
+func (c *conn) version(id int64) (Version, error) {
+	r, ok, err := c.one("SELECT "+versionCols+" FROM versions v WHERE v.id = ?", id)
+	if err != nil {
+		return Version{}, err
+	}
+	if !ok {
+		return Version{}, syscall.ENOENT
+	}
+	return scanVersion(r), nil
+}
+
+// CurrentVersion returns the content of a file, or ENODATA when it never had one.
+func (db *DB) CurrentVersion(ctx context.Context, ino Ino) (v Version, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		r, ok, err := c.one("SELECT "+versionCols+" FROM nodes n CROSS JOIN versions v ON v.id = n.version WHERE n.ino = ?", ino)
+		if err != nil {
+			return err
+		}
+		if ok {
+			v = scanVersion(r)
+			return nil
+		}
+		if _, err := c.attr(ino); err != nil {
+			return err
+		}
+		return syscall.ENODATA
+	})
+	return v, err
+}
+
+// VersionByID returns one version, or ENOENT.
+func (db *DB) VersionByID(ctx context.Context, id int64) (v Version, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		v, err = c.version(id)
+		return err
+	})
+	return v, err
+}
+
+// VersionsByGUID returns every version with a GUID, replaced ones too, newest first.
+func (db *DB) VersionsByGUID(ctx context.Context, guid string) ([]Version, error) {
+	return list(ctx, db, scanVersion, "SELECT "+versionCols+" FROM versions v WHERE v.guid = ? ORDER BY v.id DESC", guid)
+}
+
+// VersionsOf returns every version of a file, replaced ones too, newest first.
+func (db *DB) VersionsOf(ctx context.Context, ino Ino) ([]Version, error) {
+	return list(ctx, db, scanVersion, "SELECT "+versionCols+" FROM versions v WHERE v.ino = ? ORDER BY v.id DESC", ino)
+}
+
+// EachVersion returns versions that were not replaced, in the order of their ids, for checks of the store.
+func (db *DB) EachVersion(ctx context.Context, afterID int64, limit int) ([]Version, error) {
+	return list(ctx, db, scanVersion,
+		"SELECT "+versionCols+" FROM versions v WHERE v.id > ? AND v.state <> 4 ORDER BY v.id LIMIT ?", afterID, limit)
+}
+
+// VersionsToSum returns stored versions whose checksum is still to be computed.
+func (db *DB) VersionsToSum(ctx context.Context, limit int) ([]Version, error) {
+	return list(ctx, db, scanVersion,
+		"SELECT "+versionCols+" FROM versions v WHERE v.state = 2 AND v.sum = '' ORDER BY v.id LIMIT ?", limit)
+}
+
+// SetSums records the checksums of a version; "" keeps what is there. A version that is gone is no error.
+func (db *DB) SetSums(ctx context.Context, id int64, sum, md5 string, d Durability) error {
+	return db.update(ctx, d, func(t *tx) error {
+		return t.run(`UPDATE versions SET sum = CASE WHEN ?1 = '' THEN sum ELSE ?1 END,
+			md5 = CASE WHEN ?2 = '' THEN md5 ELSE ?2 END WHERE id = ?3`, sum, md5, id)
+	})
+}
+
+// Pending returns what a restart has to finish: versions whose bytes are in staging, and edits in place.
+func (db *DB) Pending(ctx context.Context) (staged []Version, redos []Redo, err error) {
+	err = db.view(ctx, func(c *conn) error {
+		staged, err = collect(c, scanVersion, "SELECT "+versionCols+" FROM versions v WHERE v.state = 1 ORDER BY v.id")
+		if err != nil {
+			return err
+		}
+		redos, err = collect(c, func(r row) Redo {
+			return Redo{Version: scanVersion(r), BaseKey: r.text(11), Ranges: r.bytes(12)}
+		}, "SELECT "+versionCols+`, r.base_key, r.ranges FROM versions v CROSS JOIN redos r ON r.version = v.id
+			WHERE v.state = 3 ORDER BY v.id`)
+		return err
+	})
+	return staged, redos, err
+}
+
+// MarkStored records that the bytes of versions arrived in the object store. A version that was replaced or deleted
+// meanwhile is skipped, and its object gets an intent.
+func (db *DB) MarkStored(ctx context.Context, stored []Stored, d Durability) error {
+	return db.update(ctx, d, func(t *tx) error {
+		for _, s := range stored {
+			if err := t.markStored(s); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (t *tx) markStored(s Stored) error {
+	v, err := t.version(s.ID)
+	if err == nil && (v.State == StateStaged || v.State == StateRedo) {
+		return t.stored(v, s)
+	}
+	if err == nil {
+		s.Key = v.Key // replaced, or stored before
+	} else if err != syscall.ENOENT {
+		return err
+	}
+	live, err := t.liveKey(s.Key)
+	if err != nil || live {
+		return err
+	}
+	return t.intend(s.Key)
+}
+
+func (t *tx) stored(v Version, s Stored) error {
+	if s.Sum != "" {
+		v.Sum = s.Sum
+	}
+	if s.MD5 != "" {
+		v.MD5 = s.MD5
+	}
+	err := t.run("UPDATE versions SET state = 2, staging = '', sum = ?, md5 = ?, synced = ? WHERE id = ?",
+		v.Sum, v.MD5, v.Synced || s.Synced, v.ID)
+	if err != nil || v.State != StateRedo {
+		return err
+	}
+	return t.run("DELETE FROM redos WHERE version = ?", v.ID)
+}
+
+// LiveKey says that a version that was not replaced needs the object.
+func (db *DB) LiveKey(ctx context.Context, key string) (live bool, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		live, err = c.liveKey(key)
+		return err
+	})
+	return live, err
+}
+
+func (c *conn) liveKey(key string) (bool, error) {
+	_, live, err := c.one(`SELECT 1 FROM versions WHERE kh = ?1 AND kh <> 0 AND key = ?2 AND state <> 4
+		UNION ALL
+		SELECT 1 FROM redos r CROSS JOIN versions v ON v.id = r.version WHERE r.base_key = ?2 AND v.state = 3
+		LIMIT 1`, keyHash(key), key)
+	return live, err
+}
