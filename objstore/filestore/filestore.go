@@ -200,12 +200,12 @@ func (s *Store) rename(from, to location) error {
 	})
 	if errors.Is(err, syscall.ENOENT) {
 		// A repeat, perhaps of a rename whose flush failed: it has to end durable as well.
-		return s.in(to.dir, false, func(d *dir) error {
+		err = s.in(to.dir, false, func(d *dir) error {
 			if _, err := d.stat(to.name); err != nil {
-				return notFound(err)
+				return err
 			}
 			return s.persist(d)
 		})
 	}
-	return err
+	return notFound(err)
 }
