@@ -79,12 +79,12 @@ func (db *DB) GetBSO(ctx context.Context, tenant, id string) (BSO, error) {
 
 // BSOByIno returns the binary stream object of a file, the oldest when there are several, or ENOENT.
 func (db *DB) BSOByIno(ctx context.Context, ino Ino) (BSO, error) {
-	return db.oneBSO(ctx, "SELECT "+bsoCols+" FROM bso WHERE ino = ? ORDER BY created, id LIMIT 1", ino)
+	return db.oneBSO(ctx, "SELECT "+bsoCols+" FROM bso WHERE ino = +? ORDER BY created, id LIMIT 1", ino)
 }
 
 // BSOsByKey returns the binary stream objects of a tenant with an object key.
 func (db *DB) BSOsByKey(ctx context.Context, tenant, key string) ([]BSO, error) {
-	return list(ctx, db, scanBSO, "SELECT "+bsoCols+" FROM bso WHERE tenant = ? AND object_key = ? ORDER BY id", tenant, key)
+	return list(ctx, db, scanBSO, "SELECT "+bsoCols+" FROM bso WHERE tenant = ? AND object_key = +? ORDER BY id", tenant, key)
 }
 
 // ListBSO returns the binary stream objects of a tenant in the order of their ids: of all types when types is empty.

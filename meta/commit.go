@@ -223,7 +223,7 @@ func (t *tx) insertVersion(v Version, redo *Redo) error {
 
 func (t *tx) commitProps(ino Ino, a CommitArgs) error {
 	for _, space := range a.ClearProps {
-		if err := t.run("DELETE FROM props WHERE ino = ? AND space = ?", ino, space); err != nil {
+		if err := t.run("DELETE FROM props WHERE ino = +? AND space = +?", ino, space); err != nil {
 			return err
 		}
 	}

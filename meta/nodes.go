@@ -64,8 +64,8 @@ func (c *conn) dir(ino Ino) (Attr, error) {
 
 // child returns the node with a name in a directory, or false.
 func (c *conn) child(parent Ino, name string) (Attr, bool, error) {
-	r, ok, err := c.one("SELECT "+attrCols+` FROM entries e CROSS JOIN nodes n ON n.ino = e.ino
-		WHERE e.parent = ? AND e.h = ? AND e.name = ?`, parent, nameHash(name), []byte(name))
+	r, ok, err := c.one("SELECT "+attrCols+` FROM nodes n WHERE n.ino =
+		(SELECT e.ino FROM entries e WHERE e.parent = ? AND e.h = ? AND e.name = ?)`, parent, nameHash(name), []byte(name))
 	if err != nil || !ok {
 		return Attr{}, false, err
 	}

@@ -10,7 +10,7 @@ import (
 // Names returns every directory entry of a node: several for a file with hard links, none for a root or an orphan.
 func (db *DB) Names(ctx context.Context, ino Ino) ([]Link, error) {
 	scan := func(r row) Link { return Link{Parent: Ino(r.int(0)), Name: r.text(1)} }
-	return list(ctx, db, scan, "SELECT parent, name FROM entries WHERE ino = ? ORDER BY parent, h, name", ino)
+	return list(ctx, db, scan, "SELECT parent, name FROM entries WHERE ino = +? ORDER BY parent, h, name", ino)
 }
 
 // Path returns the absolute path of a node in its tenant, by one of its names. It is ENOENT for a node without a name.
@@ -44,7 +44,7 @@ func (db *DB) Path(ctx context.Context, ino Ino) (path string, err error) {
 func (c *conn) namesUp(ino Ino) ([]string, error) {
 	return collect(c, func(r row) string { return r.text(0) },
 		`WITH RECURSIVE up (depth, parent, name) AS (
-			SELECT 0, parent, name FROM (SELECT parent, name FROM entries WHERE ino = ? LIMIT 1)
+			SELECT 0, parent, name FROM (SELECT parent, name FROM entries WHERE ino = +? LIMIT 1)
 			UNION ALL
 			SELECT depth + 1, e.parent, e.name FROM up JOIN entries e ON e.ino = up.parent
 		) SELECT name FROM up ORDER BY depth`, ino)

@@ -9,7 +9,7 @@ func scanProp(r row) Property { return Property{Space: r.text(0), Name: r.text(1
 
 // Props returns all properties of a node, ordered by space and name.
 func (db *DB) Props(ctx context.Context, ino Ino) ([]Property, error) {
-	return list(ctx, db, scanProp, "SELECT space, name, value FROM props WHERE ino = ? ORDER BY space, name", ino)
+	return list(ctx, db, scanProp, "SELECT space, name, value FROM props WHERE ino = +? ORDER BY space, name", ino)
 }
 
 // PropsOf returns the properties in one space of many nodes. Nodes without any are not in the map.
@@ -26,7 +26,7 @@ func (db *DB) PropsOf(ctx context.Context, inos []Ino, space string) (map[Ino][]
 			all[ino] = append(all[ino], scanProp(r))
 			return nil
 		}, `SELECT p.space, p.name, p.value, p.ino FROM json_each(?) j CROSS JOIN props p ON p.ino = j.value
-			WHERE p.space = ? ORDER BY p.ino, p.name`, ids, space)
+			WHERE p.space = +? ORDER BY p.ino, p.name`, ids, space)
 	})
 	return all, err
 }
@@ -78,13 +78,13 @@ func (t *tx) touchNode(ino Ino) error {
 // InosByProp returns the nodes of a tenant with a property of exactly this value. Space "" has an index; in the
 // others it looks at every property.
 func (db *DB) InosByProp(ctx context.Context, tenant int64, space, name, value string) ([]Ino, error) {
-	const tail = " AND p.name = ? AND p.value = ? AND n.tenant = ? ORDER BY p.ino"
+	const tail = " AND p.name = +? AND p.value = +? AND n.tenant = +? ORDER BY p.ino"
 	scan := func(r row) Ino { return Ino(r.int(0)) }
 	if space == "" {
 		// The literal lets SQLite use the partial index.
 		return list(ctx, db, scan, "SELECT p.ino FROM props p CROSS JOIN nodes n ON n.ino = p.ino WHERE p.space = ''"+tail,
 			name, value, tenant)
 	}
-	return list(ctx, db, scan, "SELECT p.ino FROM props p CROSS JOIN nodes n ON n.ino = p.ino WHERE p.space = ?"+tail,
+	return list(ctx, db, scan, "SELECT p.ino FROM props p CROSS JOIN nodes n ON n.ino = p.ino WHERE p.space = +?"+tail,
 		space, name, value, tenant)
 }

@@ -9,7 +9,7 @@ func (db *DB) ReadDir(ctx context.Context, dir Ino, after uint64, limit int) ([]
 	return db.readDir(ctx, dir, after, limit, func(r row) Dirent {
 		return Dirent{Name: r.text(1), Cursor: uint64(r.int(0)), Attr: scanAttr(r[2:])}
 	}, "SELECT e.h, e.name, "+attrCols+` FROM entries e CROSS JOIN nodes n ON n.ino = e.ino
-		WHERE e.parent = ? AND e.h > ? ORDER BY e.h, e.name`)
+		WHERE e.parent = +? AND e.h > ? ORDER BY e.h, e.name`)
 }
 
 // ReadNames is ReadDir with no more than the name, number and mode of each entry.
@@ -17,7 +17,7 @@ func (db *DB) ReadNames(ctx context.Context, dir Ino, after uint64, limit int) (
 	return db.readDir(ctx, dir, after, limit, func(r row) Dirent {
 		return Dirent{Name: r.text(1), Cursor: uint64(r.int(0)), Attr: Attr{Ino: Ino(r.int(2)), Mode: uint32(r.int(3))}}
 	}, `SELECT e.h, e.name, e.ino, n.mode FROM entries e CROSS JOIN nodes n ON n.ino = e.ino
-		WHERE e.parent = ? AND e.h > ? ORDER BY e.h, e.name`)
+		WHERE e.parent = +? AND e.h > ? ORDER BY e.h, e.name`)
 }
 
 func (db *DB) readDir(ctx context.Context, dir Ino, after uint64, limit int, scan func(row) Dirent, text string) (

@@ -135,7 +135,7 @@ func (t *tx) spareOpen(keep func(Ino) bool) ([]Ino, error) {
 		for _, s := range []step{
 			{"DELETE FROM doomed WHERE ino = ?", []any{ino}},
 			{"UPDATE nodes SET nlink = 0, parent = 0, ctime = ? WHERE ino = ?", []any{t.now, ino}},
-			{"DELETE FROM bso WHERE ino = ?", []any{ino}},
+			{"DELETE FROM bso WHERE ino = +?", []any{ino}},
 		} {
 			if err := t.run(s.text, s.args...); err != nil {
 				return nil, err

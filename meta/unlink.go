@@ -27,7 +27,7 @@ func (db *DB) Rmdir(ctx context.Context, a UnlinkArgs, d Durability) (Removed, e
 }
 
 func (t *tx) needEmpty(dir Ino) error {
-	_, some, err := t.one("SELECT 1 FROM entries WHERE parent = ? LIMIT 1", dir)
+	_, some, err := t.one("SELECT 1 FROM entries WHERE parent = +? LIMIT 1", dir)
 	if err == nil && some {
 		err = syscall.ENOTEMPTY
 	}
@@ -89,7 +89,7 @@ func (t *tx) unlinkNode(n Attr, parent Ino, name string, keep func(Ino) bool) (R
 
 // otherParent returns the directory of a name that the node still has, its present one first.
 func (t *tx) otherParent(n Attr) (Ino, error) {
-	r, ok, err := t.one("SELECT parent FROM entries WHERE ino = ? ORDER BY parent = ? DESC LIMIT 1", n.Ino, n.Parent)
+	r, ok, err := t.one("SELECT parent FROM entries WHERE ino = +? ORDER BY parent = +? DESC LIMIT 1", n.Ino, n.Parent)
 	if err != nil || !ok {
 		return 0, err
 	}
@@ -101,7 +101,7 @@ func (t *tx) orphan(n Attr) error {
 	if err := t.store(n); err != nil {
 		return err
 	}
-	return t.run("DELETE FROM bso WHERE ino = ?", n.Ino)
+	return t.run("DELETE FROM bso WHERE ino = +?", n.Ino)
 }
 
 // deleteNode deletes a node with all that belongs to it. Its objects get intents, its staging files are returned.
@@ -112,9 +112,9 @@ func (t *tx) deleteNode(n Attr) (staging []string, err error) {
 		}
 	}
 	for _, text := range []string{
-		"DELETE FROM xattrs WHERE ino = ?",
-		"DELETE FROM props WHERE ino = ?",
-		"DELETE FROM bso WHERE ino = ?",
+		"DELETE FROM xattrs WHERE ino = +?",
+		"DELETE FROM props WHERE ino = +?",
+		"DELETE FROM bso WHERE ino = +?",
 		"DELETE FROM nodes WHERE ino = ?",
 	} {
 		if err := t.run(text, n.Ino); err != nil {
@@ -125,7 +125,7 @@ func (t *tx) deleteNode(n Attr) (staging []string, err error) {
 }
 
 func (t *tx) deleteVersions(ino Ino) ([]string, error) {
-	all, err := collect(t.conn, scanVersion, "SELECT "+versionCols+" FROM versions v WHERE v.ino = ? AND v.state <> 4", ino)
+	all, err := collect(t.conn, scanVersion, "SELECT "+versionCols+" FROM versions v WHERE v.ino = +? AND v.state <> 4", ino)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (t *tx) deleteVersions(ino Ino) ([]string, error) {
 		}
 	}
 	// Redo records go with their versions, by their foreign key.
-	return staging, t.run("DELETE FROM versions WHERE ino = ?", ino)
+	return staging, t.run("DELETE FROM versions WHERE ino = +?", ino)
 }
 
 // Orphans returns the nodes that have no name: left by a crash while they were open.

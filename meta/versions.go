@@ -29,7 +29,7 @@ func (c *conn) version(id int64) (Version, error) {
 // CurrentVersion returns the content of a file, or ENODATA when it never had one.
 func (db *DB) CurrentVersion(ctx context.Context, ino Ino) (v Version, err error) {
 	err = db.read(ctx, func(c *conn) error {
-		r, ok, err := c.one("SELECT "+versionCols+" FROM nodes n CROSS JOIN versions v ON v.id = n.version WHERE n.ino = ?", ino)
+		r, ok, err := c.one("SELECT "+versionCols+" FROM versions v WHERE v.id = (SELECT n.version FROM nodes n WHERE n.ino = ?)", ino)
 		if err != nil {
 			return err
 		}
@@ -56,12 +56,12 @@ func (db *DB) VersionByID(ctx context.Context, id int64) (v Version, err error) 
 
 // VersionsByGUID returns every version with a GUID, replaced ones too, newest first.
 func (db *DB) VersionsByGUID(ctx context.Context, guid string) ([]Version, error) {
-	return list(ctx, db, scanVersion, "SELECT "+versionCols+" FROM versions v WHERE v.guid = ? ORDER BY v.id DESC", guid)
+	return list(ctx, db, scanVersion, "SELECT "+versionCols+" FROM versions v WHERE v.guid = +? ORDER BY v.id DESC", guid)
 }
 
 // VersionsOf returns every version of a file, replaced ones too, newest first.
 func (db *DB) VersionsOf(ctx context.Context, ino Ino) ([]Version, error) {
-	return list(ctx, db, scanVersion, "SELECT "+versionCols+" FROM versions v WHERE v.ino = ? ORDER BY v.id DESC", ino)
+	return list(ctx, db, scanVersion, "SELECT "+versionCols+" FROM versions v WHERE v.ino = +? ORDER BY v.id DESC", ino)
 }
 
 // EachVersion returns versions that were not replaced, in the order of their ids, for checks of the store.
@@ -155,9 +155,9 @@ func (db *DB) LiveKey(ctx context.Context, key string) (live bool, err error) {
 }
 
 func (c *conn) liveKey(key string) (bool, error) {
-	_, live, err := c.one(`SELECT 1 FROM versions WHERE kh = ?1 AND kh <> 0 AND key = ?2 AND state <> 4
+	_, live, err := c.one(`SELECT 1 FROM versions WHERE kh = +?1 AND kh <> 0 AND key = +?2 AND state <> 4
 		UNION ALL
-		SELECT 1 FROM redos r CROSS JOIN versions v ON v.id = r.version WHERE r.base_key = ?2 AND v.state = 3
+		SELECT 1 FROM redos r CROSS JOIN versions v ON v.id = r.version WHERE r.base_key = +?2 AND v.state = 3
 		LIMIT 1`, keyHash(key), key)
 	return live, err
 }

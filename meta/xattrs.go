@@ -78,7 +78,7 @@ func (db *DB) updateXattr(
 // ListXattr returns the names of a node's extended attributes in order.
 func (db *DB) ListXattr(ctx context.Context, ino Ino) (names []string, err error) {
 	err = db.read(ctx, func(c *conn) error {
-		names, err = collect(c, func(r row) string { return r.text(0) }, "SELECT name FROM xattrs WHERE ino = ? ORDER BY name", ino)
+		names, err = collect(c, func(r row) string { return r.text(0) }, "SELECT name FROM xattrs WHERE ino = +? ORDER BY name", ino)
 		if err != nil || len(names) > 0 {
 			return err
 		}
@@ -90,6 +90,6 @@ func (db *DB) ListXattr(ctx context.Context, ino Ino) (names []string, err error
 
 // HasXattrs says that a node has extended attributes. It does not ask whether the node exists.
 func (db *DB) HasXattrs(ctx context.Context, ino Ino) (bool, error) {
-	n, err := db.number(ctx, "SELECT EXISTS (SELECT 1 FROM xattrs WHERE ino = ?)", ino)
+	n, err := db.number(ctx, "SELECT EXISTS (SELECT 1 FROM xattrs WHERE ino = +?)", ino)
 	return n != 0, err
 }
