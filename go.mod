@@ -2,7 +2,14 @@ module tote
 
 go 1.26.0
 
+// what "make run" leaves in the tree may hold anything, Go files too
+ignore (
+	./data
+	./mnt
+)
+
 require (
+	github.com/alexedwards/argon2id v1.0.0 // indirect
 	github.com/cpuguy83/go-md2man/v2 v2.0.7 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/hanwen/go-fuse/v2 v2.12.1 // indirect
@@ -17,5 +24,6 @@ require (
 	golang.org/x/net v0.62.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/term v0.47.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 )
