@@ -88,7 +88,7 @@ func (k *checkpointer) check() error {
 func (k *checkpointer) restart() error {
 	k.db.mu.Lock()
 	defer k.db.mu.Unlock()
-	total, _, err := k.run("TRUNCATE")
+	total, _, err := k.run("RESTART")
 	k.retryAt = total + truncateBytes
 	return err
 }
