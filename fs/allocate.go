@@ -1,0 +1,84 @@
+package fs
+
+import (
+	"context"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Allocate is fallocate(2): mode 0, KEEP_SIZE, PUNCH_HOLE with KEEP_SIZE, or ZERO_RANGE; others are ENOTSUP.
+func (h *Handle) Allocate(ctx context.Context, mode uint32, off, n int64) error {
+	if !h.writable {
+		return syscall.EBADF
+	}
+	if off < 0 || n <= 0 {
+		return syscall.EINVAL
+	}
+	if off+n < 0 {
+		return syscall.EFBIG
+	}
+	return fail("fallocate", "", h.v.allocate(mode, off, n))
+}
+
+func (v *view) allocate(mode uint32, off, n int64) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.replaced && !v.through {
+		return syscall.ESTALE
+	}
+	w, err := v.begin()
+	if err != nil {
+		return err
+	}
+	if err := w.reserve(v.f.staging, off+n); err != nil {
+		return err
+	}
+	if w.full {
+		if err := unix.Fallocate(int(w.file.Fd()), mode, off, n); err != nil {
+			return err
+		}
+	} else if err := w.allocatePart(mode, off, n); err != nil {
+		return err
+	}
+	w.dirty, w.mtime = true, v.f.Now().UnixNano()
+	return nil
+}
+
+// allocatePart is fallocate on a work file that holds only written ranges: zeros become written ranges, and reserving room needs nothing.
+func (w *work) allocatePart(mode uint32, off, n int64) error {
+	end := off + n
+	switch mode {
+	case 0:
+		w.size = max(w.size, end)
+		return nil
+	case unix.FALLOC_FL_KEEP_SIZE:
+		return nil
+	case unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE, unix.FALLOC_FL_ZERO_RANGE | unix.FALLOC_FL_KEEP_SIZE:
+		end = min(end, w.size)
+	case unix.FALLOC_FL_ZERO_RANGE:
+		w.size = max(w.size, end)
+	default:
+		return syscall.ENOTSUP
+	}
+	if off >= end {
+		return nil
+	}
+	return w.zero(off, end)
+}
+
+// zero makes [off, end) of the work file read as zeros and counts it as written.
+func (w *work) zero(off, end int64) error {
+	if st, err := stampOf(w.file); err != nil {
+		return err
+	} else if st.size < end {
+		if err := w.file.Truncate(end); err != nil {
+			return err
+		}
+	}
+	if err := unix.Fallocate(int(w.file.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, end-off); err != nil {
+		return err
+	}
+	w.written.add(off, end)
+	return nil
+}

@@ -1,0 +1,310 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"syscall"
+	"time"
+
+	"tote/meta"
+	"tote/objstore"
+)
+
+// commitOptions say for whom a view is committed.
+type commitOptions struct {
+	durable bool // fsync(2): bytes and name must survive power loss
+	last    bool // no handle is open any more: the work file will not change again
+}
+
+// Flush is close(2) on the mount: what was written becomes the file for every face, and survives the death of the daemon. It may be
+// called any number of times.
+func (h *Handle) Flush(ctx context.Context) error {
+	if !h.writable {
+		return nil
+	}
+	return fail("close", "", h.commit(ctx, commitOptions{}))
+}
+
+// Sync is fsync(2): on nil the bytes and the name survive power loss.
+func (h *Handle) Sync(ctx context.Context, dataOnly bool) error {
+	return fail("fsync", "", h.commit(ctx, commitOptions{durable: true}))
+}
+
+func (h *Handle) commit(ctx context.Context, o commitOptions) error {
+	h.v.e.mu.Lock()
+	defer h.v.e.mu.Unlock()
+	return h.v.commit(detach(ctx), o)
+}
+
+// commit makes the content of the view the file's current version, if it differs from the last commit. The caller holds e.mu.
+//
+// With a store that adopts local files the work file itself becomes the version, in staging at first: as long as handles are open the
+// kernel may go on writing to it. It moves to the store when the last handle is released (publish). Any other store gets the bytes before
+// the metadata commit.
+func (v *view) commit(ctx context.Context, o commitOptions) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	changed, err := v.pending()
+	if err != nil || v.f.table.orphaned(v.e) {
+		return err
+	}
+	if changed {
+		err = v.commitWork(ctx, o)
+	} else if o.durable {
+		err = v.syncBase(ctx)
+	}
+	if err == nil && o.last {
+		v.publish(ctx)
+	}
+	return err
+}
+
+// pending tells whether there is something to commit; changes on top of a content that another face replaced are ESTALE.
+func (v *view) pending() (bool, error) {
+	if v.work == nil {
+		return false, nil
+	}
+	_, changed, err := v.work.state()
+	if err != nil {
+		return false, err
+	}
+	if v.replaced {
+		if changed {
+			return false, syscall.ESTALE
+		}
+		return false, nil
+	}
+	return changed, nil
+}
+
+// commitWork commits the work file as a version.
+func (v *view) commitWork(ctx context.Context, o commitOptions) error {
+	if v.redoPays() {
+		return v.commitRedo(ctx, o)
+	}
+	if err := v.fill(ctx); err != nil {
+		return err
+	}
+	s, _, err := v.work.state()
+	if err != nil {
+		return err
+	}
+	if o.durable {
+		if err := v.syncWork(); err != nil {
+			return err
+		}
+	}
+	args, err := v.commitArgs(ctx, s)
+	if err != nil {
+		return err
+	}
+	if !v.f.settler.lazy() && s.size > 0 {
+		v.f.keys.claim(args.Key)
+		defer v.f.keys.release(args.Key)
+		if args.Sum, err = v.f.upload(ctx, args.Key, v.work.file, s.size); err != nil {
+			return err
+		}
+		args.State, args.Staging = meta.StateStored, ""
+	}
+	return v.adoptCommit(ctx, args, s, o)
+}
+
+// commitArgs describes the version that the work file is.
+func (v *view) commitArgs(ctx context.Context, s stamp) (meta.CommitArgs, error) {
+	guid := newGUID()
+	key, err := v.f.newKey(ctx, v, guid)
+	args := meta.CommitArgs{
+		Ino: v.ino, Expect: &v.base.ID, GUID: guid, Key: key, Size: s.size, Mtime: s.mtime,
+		State: meta.StateStaged, Staging: v.work.name, Origin: originMount,
+	}
+	if v.base.ID != 0 && v.base.Staging == v.work.name {
+		args.Drop = v.base.ID
+	}
+	return args, err
+}
+
+// adoptCommit writes the version to the database and makes it the view's base.
+func (v *view) adoptCommit(ctx context.Context, args meta.CommitArgs, s stamp, o commitOptions) error {
+	f := v.f
+	done, err := f.db.Commit(ctx, args, durability(o.durable))
+	if err != nil {
+		if errors.Is(err, syscall.ESTALE) {
+			v.replaced = true
+			if args.State == meta.StateStored {
+				f.abandon(ctx, args.Key)
+			}
+		}
+		return err
+	}
+	f.closeSource(v.src)
+	v.src, v.base = nil, done.Version
+	v.base.Synced = o.durable
+	f.discard(without(done.Staging, v.work.name)...)
+	if err := v.seal(ctx, s); err != nil {
+		return err
+	}
+	f.emit(Event{Op: "update", Ino: v.ino, Content: true, Attrs: true, Origin: originMount})
+	return nil
+}
+
+// seal ends a commit: a file the kernel writes stays the work file, marked as unchanged; one that only the daemon writes is final and
+// becomes the base that later changes go on top of.
+func (v *view) seal(ctx context.Context, s stamp) error {
+	w := v.work
+	if v.through {
+		return w.mark(s.mtime)
+	}
+	v.work = nil
+	w.close(v.f.staging)
+	if v.base.State == meta.StateStaged {
+		v.f.settler.publish(ctx, &v.base)
+	} else {
+		v.f.discard(w.name)
+	}
+	return v.openBase(ctx)
+}
+
+// publish moves a staged version whose file nobody writes any more into the store.
+func (v *view) publish(ctx context.Context) {
+	if v.replaced || v.work == nil || v.base.State != meta.StateStaged || v.base.Staging != v.work.name {
+		return
+	}
+	v.f.settler.publish(ctx, &v.base)
+}
+
+// fill copies into the work file what is not written of the base, so that it holds all bytes.
+func (v *view) fill(ctx context.Context) error {
+	w := v.work
+	if w.full {
+		return nil
+	}
+	if err := w.reserve(v.f.staging, w.size); err != nil {
+		return err
+	}
+	if err := w.file.Truncate(w.size); err != nil {
+		return err
+	}
+	err := w.written.each(0, w.size, func(off, end int64, in bool) error {
+		if n := min(end, w.baseLen) - off; !in && n > 0 {
+			return v.copyBase(ctx, off, n)
+		}
+		return nil
+	})
+	if err == nil {
+		w.full = true
+	}
+	return err
+}
+
+// copyBase copies bytes of the base to their place in the work file.
+func (v *view) copyBase(ctx context.Context, off, n int64) error {
+	v.src.mu.RLock()
+	file := v.src.file
+	if file != nil {
+		defer v.src.mu.RUnlock()
+		return copyRange(v.work.file, file, off, n)
+	}
+	v.src.mu.RUnlock()
+	r, err := v.f.store.Get(ctx, v.base.Key, off, n)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, err = io.CopyN(io.NewOffsetWriter(v.work.file, off), r, n)
+	return err
+}
+
+// syncWork makes the bytes of the work file and its name in staging durable.
+func (v *view) syncWork() error {
+	if err := v.work.file.Sync(); err != nil {
+		return err
+	}
+	return v.f.staging.syncDir()
+}
+
+// syncBase makes an unchanged file durable: what was committed without a flush is flushed now.
+func (v *view) syncBase(ctx context.Context) error {
+	if !v.base.Synced && v.base.ID != 0 {
+		if v.work != nil && v.work.full && v.base.Staging == v.work.name {
+			if err := v.syncWork(); err != nil {
+				return err
+			}
+		} else if err := v.f.syncVersion(ctx, v.base, v.src); err != nil {
+			return err
+		}
+		v.base.Synced = true
+	}
+	return v.f.db.Flush(ctx)
+}
+
+// syncVersion makes the object of a version durable that was published lazily.
+func (f *FS) syncVersion(ctx context.Context, base Version, s *source) error {
+	if s != nil && s.file != nil {
+		if err := s.file.Sync(); err != nil {
+			return err
+		}
+	}
+	if base.State == meta.StateStored {
+		return nil
+	}
+	return f.settler.settle(ctx)
+}
+
+// upload publishes a local file in a store that can't adopt it, and gives its checksum.
+func (f *FS) upload(ctx context.Context, key string, file *os.File, size int64) (sum string, err error) {
+	h := newSum()
+	r := io.TeeReader(io.NewSectionReader(file, 0, size), h)
+	if _, err := f.store.Put(ctx, key, r, size); err != nil {
+		return "", err
+	}
+	return formatSum(h), nil
+}
+
+// abandon leaves an object that no version came to use to the garbage collection.
+func (f *FS) abandon(ctx context.Context, key string) {
+	due := f.Now().UnixNano()
+	if err := f.db.AddIntent(detach(ctx), key, due, meta.Relaxed); err != nil {
+		f.log.Warn("an unused object stays until gc looks for orphans", "key", key, "err", err)
+	}
+}
+
+// newKey makes the object key of a new version of the view's file.
+func (f *FS) newKey(ctx context.Context, v *view, guid string) (string, error) {
+	if v.name == "" {
+		links, err := f.db.Names(ctx, v.ino)
+		if err != nil {
+			return "", err
+		}
+		v.name = "unnamed"
+		if len(links) > 0 {
+			v.name = links[0].Name
+		}
+	}
+	return objstore.VersionKey(v.tenant, v.name, guid), nil
+}
+
+const originMount = "mount"
+
+// durability is the class of a database commit.
+func durability(durable bool) meta.Durability {
+	if durable {
+		return meta.Durable
+	}
+	return meta.Relaxed
+}
+
+// without drops one name from a list.
+func without(names []string, name string) []string {
+	var out []string
+	for _, n := range names {
+		if n != name {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// hotPatience is how long another face waits for the kernel to release a file that was closed an instant ago.
+const hotPatience = 100 * time.Millisecond

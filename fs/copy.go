@@ -1,0 +1,147 @@
+package fs
+
+import (
+	"context"
+	"syscall"
+
+	"tote/meta"
+)
+
+// copyPage is how many entries of a directory are copied from one look at it.
+const copyPage = 256
+
+// copyBeside copies to a name nobody knows and moves the result to its place.
+func (f *FS) copyBeside(ctx context.Context, a *Actor, from, to place, recursive bool) (bool, error) {
+	temp := ".tote-copy-" + newGUID()
+	dir := parentPath(to.path)
+	if err := f.copyNode(ctx, a, *from.node, dir+"/"+temp, to.name, recursive); err != nil {
+		f.dropCopy(ctx, a, dir+"/"+temp)
+		return false, err
+	}
+	args := meta.RenameArgs{
+		OldParent: to.parent.Ino, OldName: temp, NewParent: to.parent.Ino, NewName: to.name, Flags: meta.RenameTree, Origin: a.Origin,
+	}
+	done, err := f.rename(ctx, a, args)
+	if err != nil {
+		f.dropCopy(ctx, a, dir+"/"+temp)
+		return false, err
+	}
+	return done.Replaced == nil, nil
+}
+
+// dropCopy removes what a failed copy made.
+func (f *FS) dropCopy(ctx context.Context, a *Actor, path string) {
+	if err := f.removeAll(ctx, System(a.Tenant, a.Origin), path, nil); err != nil && Errno(err) != syscall.ENOENT {
+		f.log.Warn("an unfinished copy could not be removed", "path", path, "err", err)
+	}
+}
+
+// copyNode copies one node, and with recursive what is below it. keyName is the name for the object's key.
+func (f *FS) copyNode(ctx context.Context, a *Actor, src Attr, path, keyName string, recursive bool) error {
+	switch src.Mode & syscall.S_IFMT {
+	case syscall.S_IFDIR:
+		return f.copyDir(ctx, a, src, path, recursive)
+	case syscall.S_IFREG:
+		return f.copyFile(ctx, a, src, Target{Path: path, keyName: keyName})
+	case syscall.S_IFLNK:
+		return f.copyLink(ctx, a, src, path)
+	}
+	return nil // FIFOs, sockets and devices are not shown by the faces that copy
+}
+
+func (f *FS) copyDir(ctx context.Context, a *Actor, src Attr, path string, recursive bool) error {
+	made, err := f.mkdirPath(ctx, a, path)
+	if err != nil {
+		return err
+	}
+	if err := f.copyProps(ctx, a, src.Ino, made.Ino()); err != nil || !recursive {
+		return err
+	}
+	var after uint64
+	for {
+		list, err := f.db.ReadDir(ctx, src.Ino, after, copyPage)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		for _, d := range list {
+			if err := f.copyNode(ctx, a, d.Attr, path+"/"+d.Name, d.Name, true); err != nil {
+				return err
+			}
+			after = d.Cursor
+		}
+	}
+}
+
+func (f *FS) copyLink(ctx context.Context, a *Actor, src Attr, path string) error {
+	target, err := f.db.Readlink(ctx, src.Ino)
+	if err != nil {
+		return err
+	}
+	at, err := f.resolve(ctx, a, path, false)
+	if err != nil {
+		return err
+	}
+	_, err = f.mknod(ctx, a, meta.CreateArgs{Parent: at.parent.Ino, Name: at.name, Mode: syscall.S_IFLNK | 0o777, Target: target})
+	return err
+}
+
+// copyFile copies the bytes and the properties of a file.
+func (f *FS) copyFile(ctx context.Context, a *Actor, src Attr, t Target) error {
+	r, err := f.openReader(ctx, a, Info{attr: src})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	props, err := f.copiedProps(ctx, src.Ino)
+	if err != nil {
+		return err
+	}
+	w, err := f.NewWriter(ctx, a, t)
+	if err != nil {
+		return err
+	}
+	defer w.Abort()
+	if _, err := w.ReadFrom(r); err != nil {
+		return err
+	}
+	_, _, err = w.Commit(ctx, CommitOptions{ExpectSize: r.Size(), Props: props, ClearSpaces: spacesOf(props), Mtime: src.Mtime})
+	return err
+}
+
+// copyProps copies properties between directories.
+func (f *FS) copyProps(ctx context.Context, a *Actor, from, to Ino) error {
+	props, err := f.copiedProps(ctx, from)
+	if err != nil || len(props) == 0 {
+		return err
+	}
+	return f.db.PatchProps(ctx, to, props, nil, a.Origin, durabilityFor(a))
+}
+
+// copiedProps are the properties that a copy gets: all but those that say which one object the file is.
+func (f *FS) copiedProps(ctx context.Context, ino Ino) ([]Property, error) {
+	all, err := f.db.Props(ctx, ino)
+	if err != nil {
+		return nil, err
+	}
+	var out []Property
+	for _, p := range all {
+		if p.Space == "" && (p.Name == PropObjectKey || p.Name == PropFullObjectPath) {
+			continue
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// spacesOf lists the spaces of properties once each.
+func spacesOf(props []Property) []string {
+	seen := map[string]bool{}
+	var out []string
+	for _, p := range props {
+		if !seen[p.Space] {
+			seen[p.Space] = true
+			out = append(out, p.Space)
+		}
+	}
+	return out
+}

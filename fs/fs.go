@@ -1,0 +1,163 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"tote/meta"
+	"tote/objstore"
+)
+
+// Options configure the core. Zero values take the defaults named here.
+type Options struct {
+	Staging    string           // directory for unpublished bytes; required, on the store's file system for cheap publishing
+	Now        func() time.Time // time.Now
+	Logger     *slog.Logger     // slog.Default()
+	UID, GID   uint32           // owner of what HTTP faces create
+	FileMode   uint32           // permission bits of files made by HTTP faces, 0644
+	DirMode    uint32           // and of directories, 0755
+	StagingMax int64            // bytes that staging may hold before writers get ENOSPC; 0 = what the disk has
+	ReadOnly   bool             // every change is refused with EROFS
+	Grace      time.Duration    // how long replaced objects stay, 10 minutes
+	Settle     time.Duration    // how often lazily published objects are made durable, 10 seconds
+}
+
+// FS is the file system: every rule about files lives in its methods. They may be called from any goroutine.
+//
+// Lock order: table.mu before view.mu before source.mu; no lock is held while events are delivered, and none but view.mu while
+// the store or the database is called.
+type FS struct {
+	db      *meta.DB
+	store   objstore.Store
+	opts    Options
+	log     *slog.Logger
+	staging *staging
+	table   *openTable
+	sources *sourceTable
+	events  broker
+	settler *settler
+	tenants sync.Map // name -> meta.Tenant, and id -> name
+	keys    keyGuard
+	lockMu  sync.Mutex  // looks for locks and new ones, one at a time
+	locked  atomic.Bool // some WebDAV lock may exist, so writers have to look
+	stop    context.CancelFunc
+	work    sync.WaitGroup
+}
+
+// Open starts the core over a metadata database and an object store: it ends what a crash left half done and drops what was never
+// committed. The caller closes the core before db.
+func Open(ctx context.Context, db *meta.DB, store objstore.Store, opts Options) (*FS, error) {
+	opts = opts.withDefaults()
+	if opts.Staging == "" {
+		return nil, errors.New("the core needs a staging directory")
+	}
+	if err := os.MkdirAll(opts.Staging, 0o700); err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(opts.Staging)
+	if err != nil {
+		return nil, err
+	}
+	f := &FS{db: db, store: store, opts: opts, log: opts.Logger}
+	f.staging = newStaging(dir, opts.StagingMax)
+	f.table = newOpenTable()
+	f.sources = newSourceTable()
+	f.settler = newSettler(f)
+	f.locked.Store(true) // until the first look proves otherwise
+	if err := f.recover(ctx); err != nil {
+		return nil, err
+	}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	f.stop = cancel
+	f.work.Go(func() { f.settler.run(run) })
+	f.work.Go(func() { f.sumLoop(run) })
+	return f, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.FileMode == 0 {
+		o.FileMode = 0o644
+	}
+	if o.DirMode == 0 {
+		o.DirMode = 0o755
+	}
+	if o.Grace == 0 {
+		o.Grace = 10 * time.Minute
+	}
+	if o.Settle == 0 {
+		o.Settle = 10 * time.Second
+	}
+	return o
+}
+
+// Close commits nothing that was not closed or synced; it makes what was committed durable and stops the core's goroutines.
+func (f *FS) Close(ctx context.Context) error {
+	f.stop()
+	f.work.Wait()
+	return errors.Join(f.settler.settle(ctx), f.db.Flush(ctx))
+}
+
+// Now is the core's clock.
+func (f *FS) Now() time.Time { return f.opts.Now() }
+
+// detach gives a mutation a context that a signal to the client can't cancel half way (a Go client interrupts itself with SIGURG).
+func detach(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
+
+// tenant finds the actor's tenant.
+func (f *FS) tenant(ctx context.Context, a *Actor) (meta.Tenant, error) {
+	if t, ok := f.tenants.Load(a.Tenant); ok {
+		return t.(meta.Tenant), nil
+	}
+	t, err := f.db.TenantByName(ctx, a.Tenant)
+	if err != nil {
+		return meta.Tenant{}, err
+	}
+	f.tenants.Store(a.Tenant, t)
+	return t, nil
+}
+
+// tenantName is the name of the tenant numbered id.
+func (f *FS) tenantName(ctx context.Context, id int64) (string, error) {
+	if name, ok := f.tenants.Load(id); ok {
+		return name.(string), nil
+	}
+	all, err := f.db.Tenants(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, t := range all {
+		f.tenants.Store(t.ID, t.Name)
+		if t.ID == id {
+			return t.Name, nil
+		}
+	}
+	return "", syscall.EIO
+}
+
+// owner is who owns what the actor creates.
+func (f *FS) owner(a *Actor) (uid, gid uint32) {
+	if a.Mount {
+		return a.UID, a.GID
+	}
+	uid, gid = a.UID, a.GID
+	if uid == 0 {
+		uid = f.opts.UID
+	}
+	if gid == 0 {
+		gid = f.opts.GID
+	}
+	return uid, gid
+}

@@ -1,0 +1,149 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"tote/meta"
+	"tote/objstore"
+)
+
+// GCReport counts what a garbage collection removed.
+type GCReport struct {
+	Objects int   `json:"objects"` // objects of replaced and deleted versions
+	Orphans int   `json:"orphans"` // objects that no version ever came to use
+	Uploads int   `json:"uploads"` // abandoned multipart uploads and temporary files of the store
+	Bytes   int64 `json:"bytes"`
+}
+
+// sweeper is a store that can drop what abandoned writes left in it.
+type sweeper interface {
+	Sweep(ctx context.Context, olderThan time.Time) (int, error)
+}
+
+// gcBatch is how many intents are looked at together.
+const gcBatch = 256
+
+// GC deletes objects that nothing refers to: those of replaced versions once their grace is over, and orphans, which a crash between
+// publication and commit leaves. now ends every grace at once. Objects somebody is reading stay for the next time.
+func (f *FS) GC(ctx context.Context, now bool) (GCReport, error) {
+	var r GCReport
+	// What replaced them has to be durable before old objects go.
+	if err := errors.Join(f.settler.settle(ctx), f.db.Flush(ctx)); err != nil {
+		return r, fail("gc", "", err)
+	}
+	due, young := f.Now().UnixNano(), f.Now().Add(-f.opts.Grace)
+	if now {
+		due, young = math.MaxInt64, f.Now()
+	}
+	err := f.collectIntents(ctx, due, &r)
+	if err == nil {
+		err = f.collectOrphans(ctx, young, &r)
+	}
+	if s, ok := f.store.(sweeper); ok && err == nil {
+		r.Uploads, err = s.Sweep(ctx, f.Now().Add(-max(f.opts.Grace, time.Hour)))
+	}
+	return r, fail("gc", "", err)
+}
+
+// Tidy is the part of GC that is cheap enough to run every few minutes: due intents, expired locks, the tail of the change feed.
+func (f *FS) Tidy(ctx context.Context) error {
+	var r GCReport
+	if err := errors.Join(f.settler.settle(ctx), f.db.Flush(ctx)); err != nil {
+		return fail("tidy", "", err)
+	}
+	err := f.collectIntents(ctx, f.Now().UnixNano(), &r)
+	_, lockErr := f.db.ExpireLocks(ctx, f.Now(), meta.Relaxed)
+	return fail("tidy", "", errors.Join(err, lockErr, f.db.TrimChanges(ctx, keepChanges, meta.Relaxed)))
+}
+
+// keepChanges is how many rows of the change feed stay.
+const keepChanges = 100_000
+
+// collectIntents deletes the objects of due intents.
+func (f *FS) collectIntents(ctx context.Context, due int64, r *GCReport) error {
+	skipped := map[string]bool{}
+	for {
+		list, err := f.db.DueIntents(ctx, due, gcBatch+len(skipped))
+		if err != nil {
+			return err
+		}
+		done := 0
+		for _, in := range list {
+			if skipped[in.Key] {
+				continue
+			}
+			deleted, err := f.deleteIntent(ctx, in.Key, r)
+			if err != nil {
+				return err
+			}
+			if deleted {
+				done++
+			} else {
+				skipped[in.Key] = true
+			}
+		}
+		if done == 0 {
+			return nil
+		}
+	}
+}
+
+// deleteIntent deletes one object after a last look whether anything refers to it; false means that it is in use right now.
+func (f *FS) deleteIntent(ctx context.Context, key string, r *GCReport) (bool, error) {
+	if f.sources.holds(key) || !f.keys.claim(key) {
+		return false, nil
+	}
+	defer f.keys.release(key)
+	del, err := f.db.ClaimIntent(ctx, key, meta.Relaxed)
+	if err != nil || !del {
+		return true, err
+	}
+	if info, err := f.store.Stat(ctx, key); err == nil {
+		r.Objects++
+		r.Bytes += info.Size
+	}
+	if err := f.store.Delete(ctx, key); err != nil {
+		return false, err
+	}
+	return true, f.db.FinishIntent(ctx, key, meta.Relaxed)
+}
+
+// collectOrphans deletes objects older than young that neither a version nor an intent refers to.
+func (f *FS) collectOrphans(ctx context.Context, young time.Time, r *GCReport) error {
+	for info, err := range f.store.List(ctx, "", "") {
+		if err != nil {
+			return err
+		}
+		if info.Modified.After(young) || f.sources.holds(info.Key) {
+			continue
+		}
+		if err := f.deleteOrphan(ctx, info, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *FS) deleteOrphan(ctx context.Context, info objstore.Info, r *GCReport) error {
+	if !f.keys.claim(info.Key) {
+		return nil
+	}
+	defer f.keys.release(info.Key)
+	live, err := f.db.LiveKey(ctx, info.Key)
+	if err != nil || live {
+		return err
+	}
+	waits, err := f.db.HasIntent(ctx, info.Key)
+	if err != nil || waits {
+		return err
+	}
+	if err := f.store.Delete(ctx, info.Key); err != nil {
+		return err
+	}
+	r.Orphans++
+	r.Bytes += info.Size
+	return nil
+}

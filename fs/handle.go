@@ -1,0 +1,291 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"tote/meta"
+)
+
+// Handle is one open file of the mount. All handles of a file share one view. Methods may be called from any goroutine; Release is the last.
+type Handle struct {
+	f        *FS
+	v        *view
+	a        Actor
+	writable bool
+}
+
+// OpenIno opens a regular file for the mount. flags are those of open(2): the access mode and O_TRUNC count. through says that the
+// face can let the kernel work on a local file (Handle.Backing).
+func (f *FS) OpenIno(ctx context.Context, a *Actor, ino Ino, flags int, through bool) (*Handle, error) {
+	h, err := f.openIno(detach(ctx), a, ino, flags, through)
+	return h, fail("open", "", err)
+}
+
+func (f *FS) openIno(ctx context.Context, a *Actor, ino Ino, flags int, through bool) (*Handle, error) {
+	need := accessRead
+	writable := flags&syscall.O_ACCMODE != syscall.O_RDONLY
+	if writable || flags&syscall.O_TRUNC != 0 {
+		need = accessWrite
+	}
+	if err := f.allow(a, need); err != nil {
+		return nil, err
+	}
+	e, err := f.table.hold(ino)
+	if err != nil {
+		return nil, err
+	}
+	attr, err := f.db.GetAttr(ctx, ino)
+	if err == nil {
+		err = openable(attr)
+	}
+	var h *Handle
+	if err == nil {
+		h, err = f.attach(ctx, a, e, attr, flags, through)
+	}
+	if err != nil {
+		f.letGo(e)
+		return nil, err
+	}
+	return h, nil
+}
+
+// openable refuses nodes without bytes.
+func openable(attr Attr) error {
+	switch attr.Mode & syscall.S_IFMT {
+	case syscall.S_IFREG:
+		return nil
+	case syscall.S_IFDIR:
+		return syscall.EISDIR
+	case syscall.S_IFLNK:
+		return syscall.ELOOP
+	}
+	return syscall.ENXIO
+}
+
+// attach makes a handle on the node's view, and the view when there is none. On success the handle owns the caller's hold on e.
+func (f *FS) attach(ctx context.Context, a *Actor, e *openIno, attr Attr, flags int, through bool) (*Handle, error) {
+	writable := flags&syscall.O_ACCMODE != syscall.O_RDONLY
+	trunc := flags&syscall.O_TRUNC != 0
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	v := e.view
+	var err error
+	if v == nil {
+		v, err = f.newView(ctx, e, attr, writable || trunc, trunc, through)
+	} else if (writable || trunc) && v.through && v.readOnly() {
+		err = v.thaw(ctx, attr.Mtime)
+	}
+	if err == nil && trunc {
+		err = v.cutToZero()
+	}
+	if err != nil {
+		if v != nil && v.handles == 0 {
+			v.end()
+		}
+		return nil, err
+	}
+	f.table.setView(e, v)
+	v.handles++
+	if writable {
+		v.writers++
+	}
+	return &Handle{f: f, v: v, a: *a, writable: writable}, nil
+}
+
+// readOnly tells whether the kernel's file is still the published object.
+func (v *view) readOnly() bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.work == nil
+}
+
+// cutToZero is O_TRUNC; an empty file stays as it is.
+func (v *view) cutToZero() error {
+	v.mu.RLock()
+	size, err := v.size()
+	v.mu.RUnlock()
+	if err != nil || size == 0 {
+		return err
+	}
+	return v.truncate(0)
+}
+
+// Create makes a regular file and opens it. Without O_EXCL an existing file is opened instead.
+func (f *FS) Create(ctx context.Context, a *Actor, parent Ino, name string, mode uint32, flags int, through bool) (Attr, *Handle, error) {
+	ctx = detach(ctx)
+	attr, err := f.mknod(ctx, a, meta.CreateArgs{Parent: parent, Name: name, Mode: syscall.S_IFREG | mode&0o7777})
+	if err == nil {
+		h, err := f.openNew(ctx, a, attr, name, flags, through)
+		return attr, h, fail("create", name, err)
+	}
+	if !errors.Is(err, syscall.EEXIST) || flags&syscall.O_EXCL != 0 {
+		return Attr{}, nil, fail("create", name, err)
+	}
+	if attr, err = f.db.Lookup(ctx, parent, name); err != nil {
+		return Attr{}, nil, fail("create", name, err)
+	}
+	h, err := f.openIno(ctx, a, attr.Ino, flags, through)
+	if err != nil {
+		return Attr{}, nil, fail("create", name, err)
+	}
+	attr, err = f.overlay(attr)
+	return attr, h, fail("create", name, err)
+}
+
+// openNew opens a node that was just made, which spares asking the database for it.
+func (f *FS) openNew(ctx context.Context, a *Actor, attr Attr, name string, flags int, through bool) (*Handle, error) {
+	e, err := f.table.hold(attr.Ino)
+	if err != nil {
+		return nil, err
+	}
+	h, err := f.attach(ctx, a, e, attr, flags&^syscall.O_TRUNC, through)
+	if err != nil {
+		f.letGo(e)
+		return nil, err
+	}
+	h.v.mu.Lock()
+	h.v.name = name
+	h.v.mu.Unlock()
+	return h, nil
+}
+
+// Tmpfile makes a file without a name (O_TMPFILE); Link can give it one.
+func (f *FS) Tmpfile(ctx context.Context, a *Actor, dir Ino, mode uint32, flags int, through bool) (Attr, *Handle, error) {
+	ctx = detach(ctx)
+	attr, err := f.mknod(ctx, a, meta.CreateArgs{Parent: dir, Mode: syscall.S_IFREG | mode&0o7777, Tmpfile: true})
+	if err != nil {
+		return Attr{}, nil, fail("tmpfile", "", err)
+	}
+	h, err := f.openNew(ctx, a, attr, "tmpfile", flags, through)
+	if err != nil {
+		f.bury(ctx, attr.Ino)
+		return Attr{}, nil, fail("tmpfile", "", err)
+	}
+	f.orphan(ctx, attr.Ino)
+	return attr, h, nil
+}
+
+// Ino is the number of the open file.
+func (h *Handle) Ino() Ino { return h.v.ino }
+
+// Backing is the local file that the kernel may read and write in place of ReadAt and WriteAt, the same pointer for all handles of
+// the file's view; nil when there is none.
+func (h *Handle) Backing() *Backing { return h.v.back }
+
+// Version is the id of the version the content is based on.
+func (h *Handle) Version() int64 {
+	h.v.mu.RLock()
+	defer h.v.mu.RUnlock()
+	return h.v.base.ID
+}
+
+// ReadAt reads the file as all handles see it now; io.EOF at the end.
+func (h *Handle) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
+	return h.v.readAt(ctx, p, off)
+}
+
+// ReadFile gives the local file from which bytes may be read at the same offsets right now, if there is one.
+func (h *Handle) ReadFile() (*os.File, bool) {
+	v := h.v
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	switch {
+	case v.replaced && !v.through:
+		return nil, false
+	case v.work == nil && v.src != nil && v.src.file != nil:
+		return v.src.file, true
+	case v.work != nil && v.work.full:
+		return v.work.file, true
+	}
+	return nil, false
+}
+
+// WriteAt changes the file for all handles; other faces see it after Flush or Sync.
+func (h *Handle) WriteAt(ctx context.Context, p []byte, off int64) (int, error) {
+	if !h.writable {
+		return 0, syscall.EBADF
+	}
+	n, err := h.v.writeAt(p, off)
+	return n, fail("write", "", err)
+}
+
+// Seek answers SEEK_DATA and SEEK_HOLE: the next byte at or behind off that is data, or a hole. The end of the file is a hole.
+func (h *Handle) Seek(ctx context.Context, off int64, whence int) (int64, error) {
+	v := h.v
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	size, err := v.size()
+	if err != nil {
+		return 0, fail("seek", "", err)
+	}
+	if off < 0 || off >= size {
+		return 0, syscall.ENXIO
+	}
+	if file, ok := v.plainFile(); ok {
+		n, err := unix.Seek(int(file.Fd()), off, whence)
+		if err != nil {
+			return 0, fail("seek", "", err)
+		}
+		return min(n, size), nil
+	}
+	switch whence {
+	case unix.SEEK_DATA:
+		return off, nil
+	case unix.SEEK_HOLE:
+		return size, nil
+	}
+	return 0, syscall.EINVAL
+}
+
+// plainFile is the local file that holds exactly the content, if there is one; the caller holds mu.
+func (v *view) plainFile() (*os.File, bool) {
+	switch {
+	case v.work != nil && v.work.full:
+		return v.work.file, true
+	case v.work == nil && v.src != nil && v.src.file != nil:
+		return v.src.file, true
+	}
+	return nil, false
+}
+
+// Release ends the handle. What was changed through a kernel mapping after the last Flush is committed here.
+func (h *Handle) Release() {
+	v, e, f := h.v, h.v.e, h.f
+	e.mu.Lock()
+	v.handles--
+	if h.writable {
+		v.writers--
+	}
+	if v.handles == 0 {
+		v.lastRelease()
+		if e.view == v {
+			f.table.setView(e, nil)
+		}
+	}
+	e.idle.Broadcast()
+	e.mu.Unlock()
+	f.letGo(e)
+}
+
+// lastRelease commits a late change and hands the work file to the store; the caller holds e.mu.
+func (v *view) lastRelease() {
+	err := v.commit(context.Background(), commitOptions{last: true})
+	if err != nil && !errors.Is(err, syscall.ESTALE) {
+		v.f.log.Error("changes made after the last close of a file were lost", "ino", v.ino, "err", err)
+	}
+	v.end()
+}
+
+// end lets everything go that the view holds.
+func (v *view) end() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.dropWork()
+	v.f.closeSource(v.src)
+	v.src = nil
+}

@@ -1,0 +1,236 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tote/meta"
+)
+
+// WebDAV locks (RFC 4918 section 6) are rows in the database, by path. A change by an HTTP face on a locked path needs the lock's token among
+// Actor.Tokens. The mount is not held up by them. Locks go with what they are on: DELETE and MOVE remove them.
+
+// anyLocks tells whether the tenant has locks, and gives them. Without any, which is the rule, nothing is asked of the database.
+func (f *FS) anyLocks(ctx context.Context, a *Actor) ([]Lock, error) {
+	if !f.locked.Load() {
+		return nil, nil
+	}
+	t, err := f.tenant(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	f.lockMu.Lock()
+	defer f.lockMu.Unlock()
+	all, err := f.db.Locks(ctx, t.ID)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		f.locked.Store(false)
+		return nil, nil
+	}
+	now := f.Now()
+	return slices.DeleteFunc(all, func(l Lock) bool { return !l.Expires.After(now) }), nil
+}
+
+// covers tells whether a lock applies to path itself.
+func covers(l Lock, path string) bool {
+	return l.Path == path || l.Infinite && below(path, l.Path)
+}
+
+// below tells whether path lies under dir.
+func below(path, dir string) bool {
+	return dir == "/" && path != "/" || strings.HasPrefix(path, dir+"/")
+}
+
+// parentOf is the path of the directory that holds path, "/" for one below the root.
+func parentOf(path string) string {
+	if p := parentPath(path); p != "" {
+		return p
+	}
+	return "/"
+}
+
+// Locks lists the locks that apply to path: those on it, and those of infinite depth on what is above it.
+func (f *FS) Locks(ctx context.Context, a *Actor, path string) ([]Lock, error) {
+	return f.selectLocks(ctx, a, path, covers)
+}
+
+// LocksBelow lists the locks on what is under path.
+func (f *FS) LocksBelow(ctx context.Context, a *Actor, path string) ([]Lock, error) {
+	return f.selectLocks(ctx, a, path, func(l Lock, p string) bool { return below(l.Path, p) })
+}
+
+func (f *FS) selectLocks(ctx context.Context, a *Actor, path string, want func(Lock, string) bool) ([]Lock, error) {
+	clean, err := CleanPath(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.allow(a, accessRead); err != nil {
+		return nil, fail("locks", path, err)
+	}
+	all, err := f.anyLocks(ctx, a)
+	if err != nil {
+		return nil, fail("locks", path, err)
+	}
+	return slices.DeleteFunc(all, func(l Lock) bool { return !want(l, clean) }), nil
+}
+
+// AddLock takes a lock on l.Path. Token, Tenant, User and Created are set here; Expires, Infinite, Shared and Owner are the caller's. A lock
+// that excludes it is ErrLocked.
+func (f *FS) AddLock(ctx context.Context, a *Actor, l Lock) (Lock, error) {
+	got, err := f.addLock(detach(ctx), a, l)
+	return got, fail("lock", l.Path, err)
+}
+
+func (f *FS) addLock(ctx context.Context, a *Actor, l Lock) (Lock, error) {
+	if err := f.allow(a, accessCreate); err != nil {
+		return Lock{}, err
+	}
+	t, err := f.tenant(ctx, a)
+	if err != nil {
+		return Lock{}, err
+	}
+	if l.Path, err = CleanPath(l.Path); err != nil {
+		return Lock{}, err
+	}
+	l.Tenant, l.User, l.Created = t.ID, a.User, f.Now()
+	l.Token = "urn:uuid:" + uuid.NewString()
+	f.lockMu.Lock()
+	defer f.lockMu.Unlock()
+	f.locked.Store(true)
+	err = f.db.AddLock(ctx, l, func(existing []Lock) error {
+		for _, o := range existing {
+			if o.Expires.After(l.Created) && overlap(o, l) && !(o.Shared && l.Shared) {
+				return ErrLocked
+			}
+		}
+		return nil
+	}, meta.Durable)
+	return l, err
+}
+
+// overlap tells whether two locks meet on some resource.
+func overlap(a, b Lock) bool {
+	return a.Path == b.Path || a.Infinite && below(b.Path, a.Path) || b.Infinite && below(a.Path, b.Path)
+}
+
+// RefreshLock gives a lock a new lifetime.
+func (f *FS) RefreshLock(ctx context.Context, a *Actor, token string, ttl time.Duration) (Lock, error) {
+	t, err := f.tenant(ctx, a)
+	if err != nil {
+		return Lock{}, fail("lock", "", err)
+	}
+	l, err := f.db.RefreshLock(detach(ctx), t.ID, token, f.Now().Add(ttl), meta.Durable)
+	return l, fail("lock", "", err)
+}
+
+// RemoveLock gives a lock up.
+func (f *FS) RemoveLock(ctx context.Context, a *Actor, token string) error {
+	t, err := f.tenant(ctx, a)
+	if err != nil {
+		return fail("unlock", "", err)
+	}
+	return fail("unlock", "", f.db.DeleteLock(detach(ctx), t.ID, token, meta.Durable))
+}
+
+// refused tells whether a lock that want selects is missing among the actor's tokens. Of several shared locks one token is enough.
+func (f *FS) refused(ctx context.Context, a *Actor, want func(Lock) bool) error {
+	if a.Mount || !f.locked.Load() {
+		return nil
+	}
+	all, err := f.anyLocks(ctx, a)
+	if err != nil {
+		return err
+	}
+	need, have := map[string]bool{}, map[string]bool{}
+	for _, l := range all {
+		if !want(l) {
+			continue
+		}
+		need[l.Path] = true
+		if slices.Contains(a.Tokens, l.Token) {
+			have[l.Path] = true
+		}
+	}
+	for path := range need {
+		if !have[path] {
+			return &Error{Op: "change", Path: path, Errno: syscall.EBUSY, Err: ErrLocked}
+		}
+	}
+	return nil
+}
+
+// checkLocks refuses a change of what is at path; member says that an entry of its directory appears or vanishes, too.
+func (f *FS) checkLocks(ctx context.Context, a *Actor, path string, member bool) error {
+	return f.refused(ctx, a, func(l Lock) bool {
+		return covers(l, path) || member && l.Path == parentOf(path)
+	})
+}
+
+// checkLocksTree refuses to remove or replace the tree at path.
+func (f *FS) checkLocksTree(ctx context.Context, a *Actor, path string) error {
+	return f.refused(ctx, a, func(l Lock) bool {
+		return covers(l, path) || below(l.Path, path) || l.Path == parentOf(path)
+	})
+}
+
+// checkLocksName is checkLocks for a new or vanishing entry of a directory.
+func (f *FS) checkLocksName(ctx context.Context, a *Actor, parent Ino, name string) error {
+	if a.Mount {
+		return nil
+	}
+	_, err := f.lockedPath(ctx, a, parent, name)
+	return err
+}
+
+// lockedPath gives the path of an entry when any locks exist, "" otherwise, and refuses HTTP faces that lack a token.
+func (f *FS) lockedPath(ctx context.Context, a *Actor, parent Ino, name string) (string, error) {
+	if !f.locked.Load() {
+		return "", nil
+	}
+	if all, err := f.anyLocks(ctx, a); err != nil || len(all) == 0 {
+		return "", err
+	}
+	dir, err := f.db.Path(ctx, parent)
+	if errors.Is(err, syscall.ENOENT) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	path := strings.TrimSuffix(dir, "/") + "/" + name
+	return path, f.checkLocks(ctx, a, path, true)
+}
+
+// checkLocksIno is checkLocks for a node under any of its names.
+func (f *FS) checkLocksIno(ctx context.Context, a *Actor, ino Ino) error {
+	if a.Mount || !f.locked.Load() {
+		return nil
+	}
+	path, err := f.db.Path(ctx, ino)
+	if err != nil {
+		return err
+	}
+	return f.checkLocks(ctx, a, path, false)
+}
+
+// dropLocks removes the locks on a path that went away. A failure is logged: they expire anyway.
+func (f *FS) dropLocks(ctx context.Context, a *Actor, path string) {
+	if path == "" || !f.locked.Load() {
+		return
+	}
+	t, err := f.tenant(ctx, a)
+	if err == nil {
+		err = f.db.DeleteLocksUnder(ctx, t.ID, path, durabilityFor(a))
+	}
+	if err != nil {
+		f.log.Warn("locks of a removed path stay until they expire", "path", path, "err", err)
+	}
+}

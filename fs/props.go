@@ -1,0 +1,234 @@
+package fs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"tote/meta"
+)
+
+// Properties belong to the file. REST shows them as JSON, WebDAV as dead properties, the mount as extended attributes user.tote.NAME.
+
+// property reads one property's text, "" when it is not set.
+func (f *FS) property(ctx context.Context, ino Ino, space, name string) (string, error) {
+	props, err := f.db.Props(ctx, ino)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range props {
+		if p.Space == space && p.Name == name {
+			return FromJSONString(p.Value), nil
+		}
+	}
+	return "", nil
+}
+
+// contentType is the type given at upload, "" when none was.
+func (f *FS) contentType(ctx context.Context, ino Ino) (string, error) {
+	return f.property(ctx, ino, "", PropContentType)
+}
+
+// Props are all properties of a node.
+func (f *FS) Props(ctx context.Context, a *Actor, ino Ino) ([]Property, error) {
+	if err := f.allowNode(ctx, a, ino, accessRead); err != nil {
+		return nil, fail("properties", "", err)
+	}
+	props, err := f.db.Props(ctx, ino)
+	return props, fail("properties", "", err)
+}
+
+// PropsOf are the properties of one space for many nodes, with one query.
+func (f *FS) PropsOf(ctx context.Context, a *Actor, inos []Ino, space string) (map[Ino][]Property, error) {
+	if err := f.allow(a, accessRead); err != nil {
+		return nil, fail("properties", "", err)
+	}
+	props, err := f.db.PropsOf(ctx, inos, space)
+	return props, fail("properties", "", err)
+}
+
+// Limits of properties, so that no client can fill the database through them.
+const (
+	maxPropName  = 1024
+	maxPropValue = 1 << 20
+)
+
+// PatchProps sets and removes properties of a node in one transaction; removing one that is not there is fine.
+func (f *FS) PatchProps(ctx context.Context, a *Actor, ino Ino, set, remove []Property) error {
+	return fail("properties", "", f.patchProps(detach(ctx), a, ino, set, remove))
+}
+
+func (f *FS) patchProps(ctx context.Context, a *Actor, ino Ino, set, remove []Property) error {
+	if err := f.allowNode(ctx, a, ino, accessWrite); err != nil {
+		return err
+	}
+	if err := f.checkLocksIno(ctx, a, ino); err != nil {
+		return err
+	}
+	for _, p := range set {
+		if p.Name == "" || len(p.Name) > maxPropName || len(p.Space) > maxPropName || len(p.Value) > maxPropValue {
+			return syscall.E2BIG
+		}
+	}
+	if err := f.db.PatchProps(ctx, ino, set, remove, a.Origin, durabilityFor(a)); err != nil {
+		return err
+	}
+	f.emit(Event{Op: "props", Ino: ino, Attrs: true, Origin: a.Origin})
+	return nil
+}
+
+// xattrPrefix is where the mount shows tote's own properties.
+const xattrPrefix = "user.tote."
+
+// readOnlyXattrs are views of what the core itself keeps.
+var readOnlyXattrs = []string{"id", "version", "guid", "key", "checksum", PropObjectKey}
+
+// Limits of extended attributes, those of the kernel (limits.h).
+const (
+	maxXattrName  = 255
+	maxXattrValue = 64 << 10
+)
+
+// GetXattr reads an extended attribute; ENODATA when it is not set.
+func (f *FS) GetXattr(ctx context.Context, a *Actor, ino Ino, name string) ([]byte, error) {
+	value, err := f.getXattr(ctx, a, ino, name)
+	return value, fail("getxattr", name, err)
+}
+
+func (f *FS) getXattr(ctx context.Context, a *Actor, ino Ino, name string) ([]byte, error) {
+	if err := f.allow(a, accessRead); err != nil {
+		return nil, err
+	}
+	prop, own := strings.CutPrefix(name, xattrPrefix)
+	if !own {
+		return f.db.GetXattr(ctx, ino, name)
+	}
+	views, err := f.xattrViews(ctx, ino)
+	if err != nil {
+		return nil, err
+	}
+	if v, ok := views[prop]; ok {
+		return []byte(v), nil
+	}
+	return nil, syscall.ENODATA
+}
+
+// xattrViews are tote's own attributes of a node by name.
+func (f *FS) xattrViews(ctx context.Context, ino Ino) (map[string]string, error) {
+	props, err := f.db.Props(ctx, ino)
+	if err != nil {
+		return nil, err
+	}
+	views := map[string]string{}
+	for _, p := range props {
+		if p.Space == "" {
+			views[p.Name] = FromJSONString(p.Value)
+		}
+	}
+	views["id"] = strconv.FormatUint(uint64(ino), 10)
+	v, err := f.db.CurrentVersion(ctx, ino)
+	if errors.Is(err, syscall.ENODATA) {
+		return views, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	views["version"], views["guid"], views["key"] = strconv.FormatInt(v.ID, 10), v.GUID, v.Key
+	if v.Sum != "" {
+		views["checksum"] = v.Sum
+	}
+	return views, nil
+}
+
+// SetXattr sets an extended attribute; flags are those of setxattr(2). user.tote.NAME sets the property NAME.
+func (f *FS) SetXattr(ctx context.Context, a *Actor, ino Ino, name string, value []byte, flags int) error {
+	return fail("setxattr", name, f.setXattr(detach(ctx), a, ino, name, value, flags))
+}
+
+func (f *FS) setXattr(ctx context.Context, a *Actor, ino Ino, name string, value []byte, flags int) error {
+	if err := f.allowNode(ctx, a, ino, accessWrite); err != nil {
+		return err
+	}
+	if name == "" || len(name) > maxXattrName {
+		return syscall.ERANGE
+	}
+	if len(value) > maxXattrValue {
+		return syscall.E2BIG
+	}
+	prop, own := strings.CutPrefix(name, xattrPrefix)
+	if !own {
+		return f.db.SetXattr(ctx, ino, name, value, meta.XattrFlags(flags), a.Origin, durabilityFor(a))
+	}
+	if prop == "" || slices.Contains(readOnlyXattrs, prop) {
+		return syscall.EPERM
+	}
+	if err := f.xattrExists(ctx, ino, prop, flags); err != nil {
+		return err
+	}
+	set := []Property{{Name: prop, Value: propertyText(value)}}
+	return f.db.PatchProps(ctx, ino, set, nil, a.Origin, durabilityFor(a))
+}
+
+// xattrExists honours XATTR_CREATE and XATTR_REPLACE for a property.
+func (f *FS) xattrExists(ctx context.Context, ino Ino, prop string, flags int) error {
+	if flags == 0 {
+		return nil
+	}
+	views, err := f.xattrViews(ctx, ino)
+	if err != nil {
+		return err
+	}
+	_, there := views[prop]
+	switch {
+	case flags&int(meta.XattrCreate) != 0 && there:
+		return syscall.EEXIST
+	case flags&int(meta.XattrReplace) != 0 && !there:
+		return syscall.ENODATA
+	}
+	return nil
+}
+
+// propertyText is the JSON value of text that came as an attribute.
+func propertyText(value []byte) string {
+	b, err := json.Marshal(string(value))
+	if err != nil {
+		return `""`
+	}
+	return string(b)
+}
+
+// ListXattr lists the names of a node's extended attributes. Views that every file has are not listed, so that copying attributes
+// copies only what somebody set.
+func (f *FS) ListXattr(ctx context.Context, a *Actor, ino Ino) ([]string, error) {
+	if err := f.allow(a, accessRead); err != nil {
+		return nil, fail("listxattr", "", err)
+	}
+	names, err := f.db.ListXattr(ctx, ino)
+	return names, fail("listxattr", "", err)
+}
+
+// RemoveXattr removes an extended attribute; ENODATA when it is not set.
+func (f *FS) RemoveXattr(ctx context.Context, a *Actor, ino Ino, name string) error {
+	return fail("removexattr", name, f.removeXattr(detach(ctx), a, ino, name))
+}
+
+func (f *FS) removeXattr(ctx context.Context, a *Actor, ino Ino, name string) error {
+	if err := f.allowNode(ctx, a, ino, accessWrite); err != nil {
+		return err
+	}
+	prop, own := strings.CutPrefix(name, xattrPrefix)
+	if !own {
+		return f.db.RemoveXattr(ctx, ino, name, a.Origin, durabilityFor(a))
+	}
+	if slices.Contains(readOnlyXattrs, prop) {
+		return syscall.EPERM
+	}
+	if err := f.xattrExists(ctx, ino, prop, int(meta.XattrReplace)); err != nil {
+		return err
+	}
+	return f.db.PatchProps(ctx, ino, nil, []Property{{Name: prop}}, a.Origin, durabilityFor(a))
+}

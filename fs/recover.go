@@ -1,0 +1,119 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"tote/meta"
+	"tote/objstore"
+)
+
+// recover ends what the last run of the core left: files that were closed are published, edits in place are completed, and what was never
+// committed is dropped. It needs nobody's help and may itself be interrupted at any point.
+func (f *FS) recover(ctx context.Context) error {
+	staged, redos, err := f.db.Pending(ctx)
+	if err != nil {
+		return err
+	}
+	keep := map[string]bool{}
+	for _, v := range staged {
+		if err := f.recoverStaged(ctx, v); err != nil {
+			f.log.Error("the bytes of a closed file are not complete; reading it fails", "ino", v.Ino, "key", v.Key, "err", err)
+			keep[v.Staging] = true
+		}
+	}
+	for _, r := range redos {
+		if err := f.applyAndNote(ctx, r); err != nil {
+			f.log.Error("a change in place could not be completed; reading the file fails until it can", "ino", r.Version.Ino, "err", err)
+			keep[r.Version.Staging] = true
+		}
+	}
+	if err := f.settler.settle(ctx); err != nil {
+		return err
+	}
+	if err := f.dropOrphans(ctx); err != nil {
+		return err
+	}
+	return f.dropLeftovers(keep)
+}
+
+// recoverStaged brings the bytes of a closed file into the store as they were at its last close.
+func (f *FS) recoverStaged(ctx context.Context, v meta.Version) error {
+	path := f.staging.path(v.Staging)
+	st, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return f.recoverPublished(ctx, v)
+	case err != nil:
+		return err
+	case st.Size() < v.Size:
+		return errShort
+	case st.Size() > v.Size: // written to after the last close, which was never acknowledged
+		if err := os.Truncate(path, v.Size); err != nil {
+			return err
+		}
+	}
+	f.settler.publish(ctx, &v)
+	return nil
+}
+
+// recoverPublished checks a version whose file has left staging.
+func (f *FS) recoverPublished(ctx context.Context, v meta.Version) error {
+	info, err := f.store.Stat(ctx, v.Key)
+	if err == nil && info.Size < v.Size {
+		err = errShort
+	}
+	if err != nil {
+		return err
+	}
+	if info.Size > v.Size {
+		if err := f.cutObject(v); err != nil {
+			return err
+		}
+	}
+	f.settler.note(v, "")
+	return nil
+}
+
+// cutObject takes from an object what was written to it after the last close, when the kernel still had it open.
+func (f *FS) cutObject(v meta.Version) error {
+	finder, ok := objstore.As[objstore.PathFinder](f.store)
+	if !ok {
+		return errors.New("the object is longer than its version")
+	}
+	path, err := finder.Path(v.Key)
+	if err != nil {
+		return err
+	}
+	return os.Truncate(path, v.Size)
+}
+
+// dropOrphans deletes files that had lost their last name while they were open.
+func (f *FS) dropOrphans(ctx context.Context) error {
+	list, err := f.db.Orphans(ctx)
+	if err != nil {
+		return err
+	}
+	for _, attr := range list {
+		f.bury(ctx, attr.Ino)
+	}
+	return nil
+}
+
+// dropLeftovers removes staging files that belong to nothing.
+func (f *FS) dropLeftovers(keep map[string]bool) error {
+	names, err := f.staging.names()
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if keep[n] {
+			continue
+		}
+		if err := f.staging.remove(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"tote/meta"
+	"tote/objstore"
+)
+
+// settler makes what the mount closed without fsync durable a little later. A closed file is moved into the store by a rename and nothing
+// more; its version stays "staged" in the database, which means: in staging or in the store already. Every Options.Settle the settler
+// flushes the store once for all of them and marks them as stored. A crash before that leaves rows that recover completes.
+type settler struct {
+	f     *FS
+	adopt objstore.LazyAdopter // nil: the store can't adopt, the mount publishes before it commits
+	sync  objstore.Syncer
+	kick  chan struct{}
+
+	run1 sync.Mutex // one settle at a time
+
+	mu      sync.Mutex
+	waiting map[int64]settling // by version id; guarded by mu
+}
+
+// settling is a version that waits to be marked as stored.
+type settling struct {
+	stored  meta.Stored
+	staging string // redo record's file, removed when the version is stored
+}
+
+// settleSoon is how many versions may wait before the settler does not wait for its time.
+const settleSoon = 50_000
+
+func newSettler(f *FS) *settler {
+	s := &settler{f: f, kick: make(chan struct{}, 1), waiting: map[int64]settling{}}
+	adopt, ok1 := objstore.As[objstore.LazyAdopter](f.store)
+	syncer, ok2 := objstore.As[objstore.Syncer](f.store)
+	if ok1 && ok2 {
+		s.adopt, s.sync = adopt, syncer
+	}
+	return s
+}
+
+// lazy tells whether the store adopts local files.
+func (s *settler) lazy() bool { return s.adopt != nil }
+
+// publish moves the file of a staged version into the store. On failure it stays in staging, where readers find it too, and the next
+// open tries again.
+func (s *settler) publish(ctx context.Context, v *Version) {
+	if s.adopt == nil || v.Size == 0 && v.Key == "" {
+		return
+	}
+	path := s.f.staging.path(v.Staging)
+	_, err := s.adopt.AdoptLazy(ctx, v.Key, path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, objstore.ErrNotFound) {
+		s.f.log.Error("a closed file could not be moved into the object store; it stays in staging", "key", v.Key, "err", err)
+		return
+	}
+	s.note(*v, "")
+}
+
+// note has a version marked as stored at the next settle.
+func (s *settler) note(v Version, staging string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting[v.ID] = settling{stored: meta.Stored{ID: v.ID, Key: v.Key, Synced: true}, staging: staging}
+	if len(s.waiting) == settleSoon {
+		select {
+		case s.kick <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// run settles from time to time until ctx ends.
+func (s *settler) run(ctx context.Context) {
+	tick := time.NewTicker(s.f.opts.Settle)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-s.kick:
+		}
+		if err := s.settle(context.WithoutCancel(ctx)); err != nil {
+			s.f.log.Error("closed files could not be flushed to disk yet; trying again", "err", err)
+		}
+	}
+}
+
+// settle flushes the store and marks what waited as stored.
+func (s *settler) settle(ctx context.Context) error {
+	s.run1.Lock()
+	defer s.run1.Unlock()
+	s.mu.Lock()
+	batch := s.waiting
+	s.waiting = map[int64]settling{}
+	s.mu.Unlock()
+	if len(batch) == 0 {
+		return nil
+	}
+	err := s.mark(ctx, batch)
+	if err == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, w := range batch {
+		s.waiting[id] = w
+	}
+	return err
+}
+
+// markBatch bounds one transaction of the settler, so that others do not wait for it long.
+const markBatch = 500
+
+func (s *settler) mark(ctx context.Context, batch map[int64]settling) error {
+	if err := s.sync.Sync(ctx); err != nil {
+		return err
+	}
+	var rows []meta.Stored
+	var files []string
+	for _, w := range batch {
+		rows = append(rows, w.stored)
+		files = append(files, w.staging)
+	}
+	for len(rows) > 0 {
+		n := min(len(rows), markBatch)
+		if err := s.f.db.MarkStored(ctx, rows[:n], meta.Relaxed); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	if err := s.f.db.Flush(ctx); err != nil { // before the redo files go
+		return err
+	}
+	s.f.discard(files...)
+	return nil
+}
+
+// settled gives the current version of a file that is not open on the mount, with its bytes where they belong.
+func (f *FS) settled(ctx context.Context, ino Ino) (Version, error) {
+	v, err := f.db.CurrentVersion(ctx, ino)
+	if err != nil {
+		return v, err
+	}
+	if v.State == meta.StateStaged && v.Size > 0 {
+		if _, err := os.Lstat(f.staging.path(v.Staging)); err == nil {
+			f.settler.publish(ctx, &v)
+		}
+	}
+	return v, nil
+}

@@ -1,0 +1,207 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"tote/meta"
+	"tote/objstore"
+)
+
+// source is the published bytes of one version, shared by all who read it. On the embedded store it is an open file, elsewhere ranges
+// of the object are fetched.
+type source struct {
+	version Version
+	refs    int // guarded by sourceTable.mu
+
+	mu   sync.RWMutex // readers share it for one read or one chunk; swap takes it alone
+	file *os.File     // nil: read through the store; guarded by mu
+}
+
+// sourceTable shares sources by version id.
+type sourceTable struct {
+	mu   sync.Mutex
+	open map[int64]*source // guarded by mu
+}
+
+func newSourceTable() *sourceTable { return &sourceTable{open: map[int64]*source{}} }
+
+// openSource finds or opens the bytes of a version.
+func (f *FS) openSource(ctx context.Context, v Version) (*source, error) {
+	t := f.sources
+	t.mu.Lock()
+	if s := t.open[v.ID]; s != nil {
+		s.refs++
+		t.mu.Unlock()
+		return s, nil
+	}
+	t.mu.Unlock()
+	file, err := f.openVersion(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s := t.open[v.ID]; s != nil { // somebody was faster
+		s.refs++
+		if file != nil {
+			file.Close()
+		}
+		return s, nil
+	}
+	s := &source{version: v, file: file, refs: 1}
+	t.open[v.ID] = s
+	return s, nil
+}
+
+// closeSource gives a source back.
+func (f *FS) closeSource(s *source) {
+	if s == nil {
+		return
+	}
+	f.sources.mu.Lock()
+	defer f.sources.mu.Unlock()
+	s.refs--
+	if s.refs > 0 {
+		return
+	}
+	if f.sources.open[s.version.ID] == s {
+		delete(f.sources.open, s.version.ID)
+	}
+	if s.file != nil {
+		s.file.Close()
+	}
+}
+
+// sole tells whether the caller is the only one who holds s.
+func (t *sourceTable) sole(s *source) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return s.refs == 1
+}
+
+// rebind makes s, whose only holder edited it in place, the source of another version.
+func (t *sourceTable) rebind(s *source, v Version) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.open, s.version.ID)
+	s.version = v
+	t.open[v.ID] = s
+}
+
+// holds tells whether any reader has a version with this object open.
+func (t *sourceTable) holds(key string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range t.open {
+		if s.version.Key == key {
+			return true
+		}
+	}
+	return false
+}
+
+// openVersion opens the local file with a version's bytes: in staging until it is published, in the embedded store after. On other
+// stores and for empty versions it gives nil.
+func (f *FS) openVersion(ctx context.Context, v Version) (*os.File, error) {
+	if v.ID == 0 || v.Size == 0 {
+		return nil, nil
+	}
+	opener, local := objstore.As[objstore.FileOpener](f.store)
+	for range 3 { // a file moves once from staging to the store: look there, here, there
+		if v.State == meta.StateStaged {
+			if file, err := os.Open(f.staging.path(v.Staging)); err == nil {
+				return checkSize(file, v)
+			}
+		}
+		if !local {
+			return nil, nil
+		}
+		file, err := opener.OpenFile(ctx, v.Key)
+		if err == nil {
+			return checkSize(file, v)
+		}
+		if !errors.Is(err, objstore.ErrNotFound) {
+			return nil, err
+		}
+		if v.State == meta.StateRedo {
+			if err := f.finishRedo(ctx, v); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return nil, &Error{Op: "open", Path: v.Key, Errno: syscall.EIO, Err: errors.New("the object of a live version is missing; run tote fsck")}
+}
+
+// checkSize refuses a file that has lost its end: better an error than zeros.
+func checkSize(file *os.File, v Version) (*os.File, error) {
+	st, err := file.Stat()
+	if err == nil && st.Size() < v.Size {
+		err = &Error{Op: "open", Path: v.Key, Errno: syscall.EIO, Err: errShort}
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+// readAt reads like io.ReaderAt within the version's size. An object that ends early is EIO, never a clean end.
+func (s *source) readAt(ctx context.Context, f *FS, p []byte, off int64) (int, error) {
+	size := s.version.Size
+	if off >= size {
+		return 0, io.EOF
+	}
+	want := min(int64(len(p)), size-off)
+	n, err := s.readFull(ctx, f, p[:want], off)
+	if err != nil {
+		return n, &Error{Op: "read", Path: s.version.Key, Errno: syscall.EIO, Err: err}
+	}
+	if want < int64(len(p)) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (s *source) readFull(ctx context.Context, f *FS, p []byte, off int64) (int, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.file != nil {
+		n, err := s.file.ReadAt(p, off)
+		if n == len(p) {
+			return n, nil
+		}
+		return n, errors.Join(errShort, err)
+	}
+	r, err := f.store.Get(ctx, s.version.Key, off, int64(len(p)))
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	return io.ReadFull(r, p)
+}
+
+// swapPatience is how long a change of the file behind a source waits for a chunk that is being sent.
+const swapPatience = 2 * time.Second
+
+// swap puts another file with the same bytes behind s, so that the old one may be changed. Readers that do not finish their chunk in
+// time make it fail with EBUSY.
+func (s *source) swap(file *os.File) error {
+	for end := time.Now().Add(swapPatience); !s.mu.TryLock(); {
+		if time.Now().After(end) {
+			return syscall.EBUSY
+		}
+		time.Sleep(time.Millisecond)
+	}
+	defer s.mu.Unlock()
+	if s.file != nil {
+		s.file.Close()
+	}
+	s.file = file
+	return nil
+}

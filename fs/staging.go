@@ -1,0 +1,152 @@
+package fs
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sys/unix"
+)
+
+// staging is the directory of local files with bytes that are not published yet. A file there belongs to one view or Writer, or to a
+// staged version in the database; anything else is left over from a crash and goes at the next start.
+type staging struct {
+	dir   string
+	max   int64
+	next  atomic.Uint64
+	run   string       // makes names of this process unique
+	bytes atomic.Int64 // held by files whose writes pass through the daemon
+
+	syncMu sync.Mutex // one directory fsync at a time; callers that wait share the next one
+	synced atomic.Uint64
+	wanted atomic.Uint64
+}
+
+func newStaging(dir string, limit int64) *staging {
+	return &staging{dir: dir, max: limit, run: strconv.FormatInt(time.Now().UnixNano(), 36)}
+}
+
+// path is where the staging file called name is.
+func (s *staging) path(name string) string { return filepath.Join(s.dir, name) }
+
+// newName makes a name that no other staging file has or had.
+func (s *staging) newName() string {
+	return s.run + "-" + strconv.FormatUint(s.next.Add(1), 36)
+}
+
+// create makes an empty staging file.
+func (s *staging) create() (*os.File, string, error) {
+	name := s.newName()
+	file, err := os.OpenFile(s.path(name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	return file, name, err
+}
+
+// remove drops staging files; one that is gone already is fine.
+func (s *staging) remove(names ...string) error {
+	var errs []error
+	for _, n := range names {
+		if n == "" {
+			continue
+		}
+		if err := os.Remove(s.path(n)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// reserve accounts for n more bytes; past the limit it is ENOSPC, before a byte is written.
+func (s *staging) reserve(n int64) error {
+	if s.bytes.Add(n) > s.max && s.max > 0 {
+		s.bytes.Add(-n)
+		return syscall.ENOSPC
+	}
+	return nil
+}
+
+// release gives reserved bytes back.
+func (s *staging) release(n int64) { s.bytes.Add(-n) }
+
+// syncDir makes the names in the directory durable. Callers that arrive while a sync runs share the next one.
+func (s *staging) syncDir() error {
+	ticket := s.wanted.Add(1)
+	s.syncMu.Lock()
+	defer s.syncMu.Unlock()
+	if s.synced.Load() >= ticket {
+		return nil
+	}
+	upto := s.wanted.Load()
+	d, err := os.Open(s.dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return err
+	}
+	s.synced.Store(upto)
+	return nil
+}
+
+// names lists the directory.
+func (s *staging) names() ([]string, error) {
+	d, err := os.Open(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return d.Readdirnames(-1)
+}
+
+// newGUID makes the id of a version: UUIDv7, so that ids of later versions sort behind earlier ones (RFC 9562 section 5.7).
+func newGUID() string {
+	id, err := uuid.NewV7()
+	if err != nil { // only when the system's random source fails
+		id = uuid.New()
+	}
+	return id.String()
+}
+
+// copyRange copies n bytes at off from src to the same place in dst, inside the kernel and by reference where the disk can.
+// It is an error when src ends early.
+func copyRange(dst, src *os.File, off, n int64) error {
+	in, out := off, off
+	for n > 0 {
+		c, err := unix.CopyFileRange(int(src.Fd()), &in, int(dst.Fd()), &out, int(min(n, 1<<30)), 0)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if err != nil {
+			return copyPlain(dst, src, in, n)
+		}
+		if c == 0 {
+			return errShort
+		}
+		n -= int64(c)
+	}
+	return nil
+}
+
+var errShort = errors.New("file ends before its recorded size")
+
+// copyPlain is copyRange for file systems without copy_file_range.
+func copyPlain(dst, src *os.File, off, n int64) error {
+	buf := make([]byte, min(n, 1<<20))
+	for n > 0 {
+		c, err := src.ReadAt(buf[:min(n, int64(len(buf)))], off)
+		if c == 0 {
+			return errors.Join(errShort, err)
+		}
+		if _, err := dst.WriteAt(buf[:c], off); err != nil {
+			return err
+		}
+		off, n = off+int64(c), n-int64(c)
+	}
+	return nil
+}
