@@ -1,0 +1,371 @@
+package davserver
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/webdav"
+
+	"tote/fs"
+)
+
+// wanted is what a PROPFIND asks for.
+type wanted struct {
+	all     bool       // allprop; named are its <include>
+	names   bool       // propname
+	live    []liveProp // to look at for every entry
+	dead    []name     // asked for by name
+	anyDead bool       // the dead properties of every entry must be read
+	locks   bool       // the locks must be read
+	minimal bool       // Prefer: return=minimal (RFC 8144) leaves out what is not there
+}
+
+// propfind answers with a stream: one pass over the directory, pages of attributes, no content opened.
+func (q *request) propfind() error {
+	w, err := q.wanted()
+	if err != nil {
+		return err
+	}
+	d := q.depth()
+	if d == depthInvalid {
+		return badDepth()
+	}
+	cur, err := q.stat(q.path)
+	if err != nil {
+		return err
+	}
+	if err := q.precheck(&cur); err != nil {
+		return err
+	}
+	p := &propfinder{q: q, want: w, out: &stream{w: q.w, code: http.StatusMultiStatus}}
+	if d == depthInfinity {
+		p.left, p.out.w = q.h.opts.MaxInfinite, nil // nothing is sent before it is known to fit
+	}
+	return p.run(&cur, d)
+}
+
+// wanted reads the body; none means allprop.
+func (q *request) wanted() (*wanted, error) {
+	w := &wanted{minimal: strings.Contains(q.r.Header.Get("Prefer"), "return=minimal")}
+	body, err := parseXML(q.r.Body)
+	if err != nil {
+		return nil, err
+	}
+	if body == nil {
+		w.all = true
+		w.choose(nil)
+		return w, nil
+	}
+	if body.name != dav("propfind") {
+		return nil, badXML()
+	}
+	prop, include := body.kid("prop"), body.kid("include")
+	w.all, w.names = body.kid("allprop") != nil, body.kid("propname") != nil
+	kinds := 0
+	for _, there := range []bool{w.all, w.names, prop != nil} {
+		if there {
+			kinds++
+		}
+	}
+	if kinds != 1 || include != nil && !w.all {
+		return nil, badXML()
+	}
+	if include != nil {
+		prop = include
+	}
+	w.choose(prop)
+	return w, nil
+}
+
+// choose splits the names below prop into live and dead ones.
+func (w *wanted) choose(prop *element) {
+	live := liveProps()
+	w.anyDead = w.all || w.names
+	asked := map[name]bool{}
+	if prop != nil {
+		for k := range prop.kids() {
+			asked[k.name] = true
+			if !slices.ContainsFunc(live, func(p liveProp) bool { return p.name == k.name }) {
+				w.dead = append(w.dead, k.name)
+			}
+		}
+	}
+	w.anyDead = w.anyDead || len(w.dead) > 0
+	for _, p := range live {
+		if w.names || asked[p.name] || w.all && p.all {
+			w.live = append(w.live, p)
+		}
+	}
+	w.locks = w.all || asked[dav("lockdiscovery")]
+	if w.all && !asked[dav("lockdiscovery")] {
+		w.live = append(w.live, liveProp{name: dav("lockdiscovery"), all: true, add: addLocks})
+	}
+}
+
+// propfinder writes one answer.
+type propfinder struct {
+	q     *request
+	want  *wanted
+	out   *stream
+	locks map[string][]fs.Lock // by path: those that cover the root of the answer and those below it
+	left  int                  // entries that Depth infinity may still answer
+	miss  []byte               // scratch: properties that are not there
+}
+
+// listSize is how many entries are asked of the core at once.
+const listSize = 1000
+
+// run writes the root of the answer and, as depth says, what is below it.
+func (p *propfinder) run(root *fs.Info, d depth) error {
+	if err := p.findLocks(); err != nil {
+		return err
+	}
+	p.out.buf = append(make([]byte, 0, 4096), multiOpen...)
+	if err := p.entries(p.q.path, []fs.Info{*root}, false); err != nil {
+		return err
+	}
+	err := error(nil)
+	switch {
+	case !root.IsDir() || d == depthZero:
+	case d == depthOne:
+		err = p.list(p.q.path, nil)
+	default:
+		err = p.tree(root)
+	}
+	if err != nil {
+		return p.broken(err)
+	}
+	p.out.buf = append(p.out.buf, multiClose...)
+	p.out.w = p.q.w
+	p.out.finish()
+	return nil
+}
+
+// broken ends an answer that cannot be completed: as an error while nothing was sent, else by cutting the connection, because half a
+// listing looks like a whole one.
+func (p *propfinder) broken(err error) error {
+	if !p.out.sent {
+		return err
+	}
+	p.q.logFailure(http.StatusInternalServerError, err)
+	panic(http.ErrAbortHandler)
+}
+
+// list writes the entries of one directory and shows each page to seen.
+func (p *propfinder) list(dir string, seen func(infos []fs.Info) error) error {
+	for after := uint64(0); ; {
+		infos, next, err := p.q.h.fsys.List(p.q.ctx, p.q.actor, dir, after, listSize)
+		if err != nil {
+			return err
+		}
+		if seen != nil {
+			if err := seen(infos); err != nil {
+				return err
+			}
+		}
+		if err := p.entries(dir, infos, true); err != nil {
+			return err
+		}
+		if after = next; next == 0 || p.out.err != nil {
+			return nil
+		}
+	}
+}
+
+// tree is list for every directory below root, in breadth. It does not follow symlinks into other directories: they may lead in circles.
+func (p *propfinder) tree(root *fs.Info) error {
+	type dir struct {
+		path string
+		ino  fs.Ino
+	}
+	queue := []dir{{p.q.path, root.Ino()}}
+	for len(queue) > 0 {
+		d := queue[0]
+		queue = queue[1:]
+		err := p.list(d.path, func(infos []fs.Info) error {
+			if p.left -= len(infos); p.left < 0 {
+				return refuseXML(http.StatusForbidden, "too many entries for Depth: infinity", "<D:propfind-finite-depth/>")
+			}
+			for _, i := range infos {
+				if i.IsDir() && i.Attr().Parent == d.ino {
+					queue = append(queue, dir{childOf(d.path, i.Name()), i.Ino()})
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entries writes one page. dir is the path of their directory, or with named false the path of the only entry itself.
+func (p *propfinder) entries(dir string, infos []fs.Info, named bool) error {
+	dead, err := p.deadOf(infos)
+	if err != nil {
+		return err
+	}
+	for i := range infos {
+		e := entry{q: p.q, path: dir, info: &infos[i], dead: dead[infos[i].Ino()]}
+		if named {
+			e.path = childOf(dir, e.info.Name())
+		}
+		e.locks = p.covering(e.path)
+		p.entry(&e)
+		p.out.full()
+	}
+	return nil
+}
+
+// deadOf reads the dead properties of a page, if anybody asked for one.
+func (p *propfinder) deadOf(infos []fs.Info) (map[fs.Ino][]fs.Property, error) {
+	if !p.want.anyDead {
+		return nil, nil
+	}
+	all := make(map[fs.Ino][]fs.Property)
+	for i := range infos {
+		props, err := p.q.h.fsys.Props(p.q.ctx, p.q.actor, infos[i].Ino())
+		if err != nil {
+			return nil, err
+		}
+		all[infos[i].Ino()] = props
+	}
+	return all, nil
+}
+
+// findLocks reads the locks on, above and below the request's path in two queries.
+func (p *propfinder) findLocks() error {
+	if !p.want.locks {
+		return nil
+	}
+	over, err := p.q.h.fsys.Locks(p.q.ctx, p.q.actor, p.q.path)
+	if err != nil {
+		return err
+	}
+	under, err := p.q.h.fsys.LocksBelow(p.q.ctx, p.q.actor, p.q.path)
+	if err != nil {
+		return err
+	}
+	p.locks = make(map[string][]fs.Lock, len(over)+len(under))
+	seen := make(map[string]bool, len(over))
+	for _, l := range append(over, under...) {
+		if !seen[l.Token] {
+			seen[l.Token] = true
+			p.locks[l.Path] = append(p.locks[l.Path], l)
+		}
+	}
+	return nil
+}
+
+// covering lists the locks on path and the infinite ones above it.
+func (p *propfinder) covering(path string) []fs.Lock {
+	if len(p.locks) == 0 {
+		return nil
+	}
+	locks := slices.Clip(p.locks[path])
+	for path != "/" {
+		path = parentOf(path)
+		for _, l := range p.locks[path] {
+			if l.Infinite {
+				locks = append(locks, l)
+			}
+		}
+	}
+	return locks
+}
+
+// entry writes one <D:response>.
+func (p *propfinder) entry(e *entry) {
+	b := append(p.out.buf, "<D:response><D:href>"...)
+	b = p.q.h.appendHref(b, e.path, e.info.IsDir())
+	b = append(b, "</D:href><D:propstat><D:prop>"...)
+	p.miss = p.miss[:0]
+	for i := range p.want.live {
+		b = p.live(b, &p.want.live[i], e)
+	}
+	if p.want.all || p.want.names {
+		b = p.allDead(b, e)
+	}
+	for _, n := range p.want.dead {
+		b = p.namedDead(b, n, e)
+	}
+	b = appendStatus(append(b, "</D:prop>"...), http.StatusOK)
+	b = append(b, "</D:propstat>"...)
+	if len(p.miss) > 0 && !p.want.minimal {
+		b = append(append(b, "<D:propstat><D:prop>"...), p.miss...)
+		b = appendStatus(append(b, "</D:prop>"...), http.StatusNotFound)
+		b = append(b, "</D:propstat>"...)
+	}
+	p.out.buf = append(b, "</D:response>"...)
+}
+
+// live writes one live property, or notes that the resource lacks it.
+func (p *propfinder) live(b []byte, l *liveProp, e *entry) []byte {
+	if !l.of(e) {
+		if !p.want.all && !p.want.names {
+			p.miss = appendProp(p.miss, l.name, "")
+		}
+		return b
+	}
+	if l.name == dav("lockdiscovery") && p.want.all && len(e.locks) == 0 {
+		return b
+	}
+	if p.want.names {
+		return appendProp(b, l.name, "")
+	}
+	if l.name.Space != davNS {
+		return appendProp(b, l.name, string(l.add(nil, e)))
+	}
+	b = append(append(b, "<D:"...), l.name.Local...)
+	b = append(b, '>')
+	at := len(b)
+	if b = l.add(b, e); len(b) == at {
+		return append(b[:at-1], "/>"...)
+	}
+	return appendEnd(b, l.name)
+}
+
+// allDead writes all dead properties; the core's own are left to those who name them.
+func (p *propfinder) allDead(b []byte, e *entry) []byte {
+	for _, d := range e.dead {
+		n, inner, ok := fromProperty(d)
+		if !ok || n.Space == toteNS && !p.want.names || slices.Contains(p.want.dead, n) {
+			continue
+		}
+		if p.want.names {
+			inner = ""
+		}
+		b = appendProp(b, n, inner)
+	}
+	return b
+}
+
+// namedDead writes one dead property, or notes that it is not there.
+func (p *propfinder) namedDead(b []byte, n name, e *entry) []byte {
+	for _, d := range e.dead {
+		if got, inner, ok := fromProperty(d); ok && got == n {
+			return appendProp(b, n, inner)
+		}
+	}
+	p.miss = appendProp(p.miss, n, "")
+	return b
+}
+
+// appendPropstats writes the answer to a PROPPATCH.
+func (h *handler) appendPropstats(b []byte, href string, stats []webdav.Propstat) []byte {
+	b = append(append(append(b, "<D:response><D:href>"...), href...), "</D:href>"...)
+	for _, s := range stats {
+		b = append(b, "<D:propstat><D:prop>"...)
+		for _, pr := range s.Props {
+			b = appendProp(b, pr.XMLName, "")
+		}
+		b = appendStatus(append(b, "</D:prop>"...), s.Status)
+		if s.XMLError != "" {
+			b = append(append(append(b, "<D:error>"...), s.XMLError...), "</D:error>"...)
+		}
+		b = append(b, "</D:propstat>"...)
+	}
+	return append(b, "</D:response>"...)
+}

@@ -1,0 +1,222 @@
+package davserver
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// cutPut sends the head of a PUT and the first n bytes of the framed body, then hangs up.
+func (s *share) cutPut(path string, chunked bool, body string, n int) {
+	s.t.Helper()
+	framing, framed := fmt.Sprintf("Content-Length: %d", len(body)), body
+	if chunked {
+		framing = "Transfer-Encoding: chunked"
+		framed = ""
+		for part := range slices.Chunk([]byte(body), 1000) {
+			framed += fmt.Sprintf("%x\r\n%s\r\n", len(part), part)
+		}
+		framed += "0\r\n\r\n"
+	}
+	conn, err := net.Dial("tcp", s.addr())
+	must(s.t, err)
+	_, err = fmt.Fprintf(conn, "PUT %s HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n%s", path, framing, framed[:min(n, len(framed))])
+	must(s.t, err)
+	must(s.t, conn.(*net.TCPConn).CloseWrite())
+	_, _ = io.Copy(io.Discard, conn) // until the server has given up too
+	conn.Close()
+	s.active.Wait()
+}
+
+// TestPutCutOff: a body that ends early leaves the old state, whatever the framing and wherever it ends.
+func TestPutCutOff(t *testing.T) {
+	s := newShare(t)
+	body := strings.Repeat("0123456789abcdef", 625) // 10,000 bytes
+	cuts := []int{0, 1, 2, 5, 999, 1000, 1006, 1007, 5000, 9998, 9999}
+	for i := range 40 {
+		cuts = append(cuts, 1+i*247)
+	}
+	s.put("/dav/old", "the old content")
+	for _, chunked := range []bool{false, true} {
+		all := cuts
+		if chunked { // all bytes of the body, but not the end of the framing
+			all = append(slices.Clone(cuts), 10000, 10071, 10072, 10073)
+		}
+		for _, n := range all {
+			s.cutPut("/dav/new", chunked, body, n)
+			s.absent("/dav/new")
+			s.cutPut("/dav/old", chunked, body, n)
+			s.holds("/dav/old", "the old content")
+		}
+	}
+	left, err := os.ReadDir(filepath.Join(s.dir, "staging"))
+	must(t, err)
+	if len(left) != 0 {
+		t.Errorf("%d staging files were left behind", len(left))
+	}
+	s.cutPut("/dav/new", true, body, 1<<20) // not cut: the helper itself works
+	s.holds("/dav/new", body)
+}
+
+// TestReadDuringPut: an open reader keeps the version it opened.
+func TestReadDuringPut(t *testing.T) {
+	s := newShare(t)
+	old := strings.Repeat("o", 8<<20)
+	s.put("/dav/f", old)
+	resp, err := s.srv.Client().Get(s.srv.URL + "/dav/f")
+	must(t, err)
+	defer resp.Body.Close()
+	first := make([]byte, 1000)
+	_, err = io.ReadFull(resp.Body, first)
+	must(t, err)
+	s.want(204, "PUT", "/dav/f", strings.Repeat("n", 8<<20))
+	rest, err := io.ReadAll(resp.Body)
+	must(t, err)
+	if got := string(first) + string(rest); got != old {
+		t.Error("the reader saw something else than the old version")
+	}
+}
+
+// TestHalfBodyIsInvisible: while a PUT runs, readers see the old file.
+func TestHalfBodyIsInvisible(t *testing.T) {
+	s := newShare(t)
+	s.put("/dav/f", "old")
+	rd, wr := io.Pipe()
+	done := make(chan answer)
+	go func() { done <- s.send("PUT", "/dav/f", rd) }()
+	_, err := io.WriteString(wr, strings.Repeat("n", 100000))
+	must(t, err)
+	s.holds("/dav/f", "old")
+	s.want(204, "PUT", "/dav/f", "other") // a second writer is not locked out
+	wr.Close()
+	if got := <-done; got.code != 204 {
+		t.Fatalf("got %d", got.code)
+	}
+	s.holds("/dav/f", strings.Repeat("n", 100000))
+}
+
+func TestPutRefused(t *testing.T) {
+	s := newShare(t)
+	s.put("/dav/f", "0123456789")
+	s.want(201, "MKCOL", "/dav/d", "")
+	for _, c := range []struct {
+		name, path, body string
+		code             int
+		headers          []string
+	}{
+		{"content-range", "/dav/f", "abc", 400, []string{"Content-Range: bytes 3-5/10"}},
+		{"expected length too long", "/dav/f", "abc", 400, []string{"X-Expected-Entity-Length: 10"}},
+		{"expected length nonsense", "/dav/f", "abc", 400, []string{"X-Expected-Entity-Length: -3"}},
+		{"bad mtime", "/dav/f", "abc", 400, []string{"X-OC-Mtime: yesterday"}},
+		{"collection", "/dav/d", "abc", 405, nil},
+		{"collection with slash", "/dav/d/", "abc", 405, nil},
+		{"root", "/dav/", "abc", 405, nil},
+		{"parent missing", "/dav/no/f", "abc", 409, nil},
+		{"parent is a file", "/dav/f/g", "abc", 409, nil},
+	} {
+		s.run(c.name, func(t *testing.T) {
+			if got := s.do("PUT", c.path, c.body, c.headers...); got.code != c.code {
+				t.Errorf("got %d, want %d: %s", got.code, c.code, got.body)
+			}
+			s.holds("/dav/f", "0123456789")
+		})
+	}
+	chunked := struct{ io.Reader }{strings.NewReader("abc")}
+	if got := s.send("PUT", "/dav/f", chunked, "X-Expected-Entity-Length: 4"); got.code != 400 {
+		t.Errorf("chunked with a wrong expected length: got %d", got.code)
+	}
+	s.holds("/dav/f", "0123456789")
+}
+
+// TestMoveCopyKeep: what cannot be done leaves both ends as they were.
+func TestMoveCopyKeep(t *testing.T) {
+	s := newShare(t)
+	s.want(201, "MKCOL", "/dav/a", "")
+	s.want(201, "MKCOL", "/dav/a/b", "")
+	s.put("/dav/a/b/f", "deep")
+	s.put("/dav/x", "ex")
+	for _, c := range []struct {
+		name, method, from, to string
+		code                   int
+		headers                []string
+	}{
+		{"move missing", "MOVE", "/dav/none", "/dav/x", 404, []string{"Overwrite: T"}},
+		{"copy missing", "COPY", "/dav/none", "/dav/x", 404, []string{"Overwrite: T"}},
+		{"move onto ancestor", "MOVE", "/dav/a/b", "/dav/a", 403, []string{"Overwrite: T"}},
+		{"copy onto ancestor", "COPY", "/dav/a/b", "/dav/a", 403, nil},
+		{"move into itself", "MOVE", "/dav/a", "/dav/a/b/c", 403, nil},
+		{"copy into itself", "COPY", "/dav/a", "/dav/a/b/c", 403, nil},
+		{"move onto itself", "MOVE", "/dav/a", "/dav/a/", 403, nil},
+		{"copy onto itself", "COPY", "/dav/x", "/dav/x", 403, nil},
+		{"no overwrite, move", "MOVE", "/dav/a/b", "/dav/x", 412, []string{"Overwrite: F"}},
+		{"no overwrite, copy", "COPY", "/dav/a/b/f", "/dav/x", 412, []string{"Overwrite: f"}},
+		{"overwrite nonsense", "COPY", "/dav/a/b/f", "/dav/x", 400, []string{"Overwrite: maybe"}},
+		{"no parent, move", "MOVE", "/dav/x", "/dav/no/x", 409, nil},
+		{"no parent, copy", "COPY", "/dav/x", "/dav/no/x", 409, nil},
+		{"parent is a file", "MOVE", "/dav/a/b/f", "/dav/x/f", 409, nil},
+		{"move depth", "MOVE", "/dav/a", "/dav/m", 400, []string{"Depth: 0"}},
+		{"copy depth", "COPY", "/dav/a", "/dav/m", 400, []string{"Depth: 1"}},
+		{"delete depth", "DELETE", "/dav/a", "", 400, []string{"Depth: 0"}},
+		{"move root", "MOVE", "/dav/", "/dav/m", 403, nil},
+		{"onto root", "MOVE", "/dav/x", "/dav/", 403, nil},
+		{"delete root", "DELETE", "/dav/", "", 403, nil},
+	} {
+		s.run(c.name, func(t *testing.T) {
+			headers := append([]string{"Destination: {base}" + c.to}, c.headers...)
+			if got := s.do(c.method, c.from, "", headers...); got.code != c.code {
+				t.Errorf("got %d, want %d: %s", got.code, c.code, got.body)
+			}
+			s.holds("/dav/a/b/f", "deep")
+			s.holds("/dav/x", "ex")
+			s.absent("/dav/m")
+		})
+	}
+}
+
+func TestMoveCopy(t *testing.T) {
+	s := newShare(t)
+	s.want(201, "MKCOL", "/dav/a", "")
+	s.want(201, "MKCOL", "/dav/a/sub", "")
+	s.put("/dav/a/sub/f", "deep")
+	s.put("/dav/x", "ex")
+	s.want(201, "COPY", "/dav/a", "", "Destination: {base}/dav/b")
+	s.holds("/dav/b/sub/f", "deep")
+	s.want(204, "COPY", "/dav/x", "", "Destination: /dav/b/sub/f") // no Overwrite means T
+	s.holds("/dav/b/sub/f", "ex")
+	s.want(204, "MOVE", "/dav/a", "", "Destination: {base}/dav/b/")
+	s.holds("/dav/b/sub/f", "deep")
+	s.absent("/dav/a")
+	s.want(201, "COPY", "/dav/b", "", "Destination: {base}/dav/shallow", "Depth: 0")
+	s.absent("/dav/shallow/sub")
+	s.want(204, "MOVE", "/dav/x", "", "Destination: {base}/dav/b") // a file replaces a whole tree
+	s.holds("/dav/b", "ex")
+	s.want(204, "DELETE", "/dav/shallow", "")
+	s.want(404, "DELETE", "/dav/shallow", "")
+}
+
+// TestParallelPut: writers of one path do not refuse each other, and one of them wins whole.
+func TestParallelPut(t *testing.T) {
+	s := newShare(t)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			body := strings.Repeat(string(rune('a'+i)), 200000)
+			for range 5 {
+				if got := s.do("PUT", "/dav/f", body); got.code != 201 && got.code != 204 {
+					t.Errorf("got %d: %s", got.code, got.body)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	got := s.want(200, "GET", "/dav/f", "").body
+	if len(got) != 200000 || strings.Count(got, got[:1]) != len(got) {
+		t.Error("the file is a mixture")
+	}
+}
