@@ -1,0 +1,174 @@
+package fusefs
+
+import (
+	"math"
+	"syscall"
+	"time"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"tote/fs"
+)
+
+const (
+	blockSize = 512  // unit of st_blocks
+	ioSize    = 4096 // st_blksize
+)
+
+// fillAttr writes the attributes of a node as the kernel wants them.
+func fillAttr(a *fs.Attr, out *fuse.Attr) {
+	out.Ino = uint64(a.Ino)
+	out.Size = uint64(a.Size)
+	out.Blocks = uint64(a.Size+blockSize-1) / blockSize
+	out.Atime, out.Atimensec = splitTime(a.Atime)
+	out.Mtime, out.Mtimensec = splitTime(a.Mtime)
+	out.Ctime, out.Ctimensec = splitTime(a.Ctime)
+	out.Mode = a.Mode
+	out.Nlink = a.Nlink
+	out.Uid, out.Gid = a.UID, a.GID
+	out.Rdev = a.Rdev
+	out.Blksize = ioSize
+}
+
+// splitTime gives seconds since 1970, negative before that, and the nanoseconds after them.
+func splitTime(ns int64) (sec uint64, nsec uint32) {
+	s, n := ns/1e9, ns%1e9
+	if n < 0 {
+		s, n = s-1, n+1e9
+	}
+	return uint64(s), uint32(n)
+}
+
+// joinTime is the reverse of splitTime. The years before 1678 and after 2262 do not fit and become the first or the last moment that does.
+func joinTime(sec uint64, nsec uint32) int64 {
+	s := int64(sec)
+	switch {
+	case s > math.MaxInt64/int64(1e9)-1:
+		return math.MaxInt64
+	case s < math.MinInt64/int64(1e9)+1:
+		return math.MinInt64
+	}
+	return s*1e9 + int64(nsec)
+}
+
+// entry fills the answer to a request that names a node. since is inval.mark() from before the core was asked: if another face changed
+// something meanwhile, the kernel uses the answer once and does not keep it.
+func (m *mount) entry(a *fs.Attr, since uint64, out *fuse.EntryOut) {
+	out.NodeId = m.nodes.tell(a.Ino)
+	out.Generation = 1
+	fillAttr(a, &out.Attr)
+	if m.inval.quietSince(since) {
+		out.SetEntryTimeout(m.opts.EntryTimeout)
+		out.SetAttrTimeout(m.opts.AttrTimeout)
+	}
+}
+
+// attrOut fills the answer to a request for attributes. Those of a node that is not the file's current one are never cached: see nodes.go.
+func (m *mount) attrOut(node uint64, a *fs.Attr, since uint64, out *fuse.AttrOut) {
+	fillAttr(a, &out.Attr)
+	if m.inval.quietSince(since) && m.nodes.current(a.Ino) == node {
+		out.SetTimeout(m.opts.AttrTimeout)
+	}
+}
+
+// GetAttr is stat(2) and fstat(2).
+func (m *mount) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
+	since := m.inval.mark()
+	a, err := m.fs.GetAttr(m.base, m.actor(&in.InHeader), m.nodes.ino(in.NodeId))
+	if err != nil {
+		return m.status("getattr", m.nodes.ino(in.NodeId), err)
+	}
+	m.attrOut(in.NodeId, &a, since, out)
+	return fuse.OK
+}
+
+// SetAttr is chmod, chown, utimensat, truncate and ftruncate.
+func (m *mount) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOut) fuse.Status {
+	since := m.inval.mark()
+	ino, actor := m.nodes.ino(in.NodeId), m.actor(&in.InHeader)
+	ctx, cancel := m.transfer()
+	defer cancel()
+	s := attrChange(in, m.fs.Now())
+	if in.Valid&fuse.FATTR_KILL_SUIDGID != 0 {
+		if err := m.dropPrivileges(ctx, actor, ino, &s); err != nil {
+			return m.status("setattr", ino, err)
+		}
+	}
+	h, of := m.handleOf(in)
+	a, err := m.fs.SetAttr(ctx, actor, ino, s, h)
+	if err != nil {
+		return m.status("setattr", ino, err)
+	}
+	if of != nil && s.Size != nil {
+		of.dirty.Store(true)
+	}
+	if s.Mode != nil {
+		m.io.setPrivileged(in.NodeId, privileged(a.Mode))
+	}
+	m.attrOut(in.NodeId, &a, since, out)
+	return fuse.OK
+}
+
+// handleOf is the open file that came with a request for a change, if any.
+func (m *mount) handleOf(in *fuse.SetAttrIn) (*fs.Handle, *openFile) {
+	fh, ok := in.GetFh()
+	if !ok {
+		return nil, nil
+	}
+	of := m.files.get(fh)
+	if of == nil {
+		return nil, nil
+	}
+	return of.h, of
+}
+
+// attrChange reads what a request wants changed. The change time that writeback caches send is not ours to set.
+func attrChange(in *fuse.SetAttrIn, now time.Time) fs.SetAttr {
+	var s fs.SetAttr
+	if mode, ok := in.GetMode(); ok {
+		s.Mode = &mode
+	}
+	if uid, ok := in.GetUID(); ok {
+		s.UID = &uid
+	}
+	if gid, ok := in.GetGID(); ok {
+		s.GID = &gid
+	}
+	if size, ok := in.GetSize(); ok {
+		n := int64(min(size, math.MaxInt64))
+		s.Size = &n
+	}
+	s.Atime = timeChange(in.Valid, fuse.FATTR_ATIME, fuse.FATTR_ATIME_NOW, in.Atime, in.Atimensec, now)
+	s.Mtime = timeChange(in.Valid, fuse.FATTR_MTIME, fuse.FATTR_MTIME_NOW, in.Mtime, in.Mtimensec, now)
+	return s
+}
+
+// timeChange is one time of a request: unchanged, now, or as given.
+func timeChange(valid, set, setNow uint32, sec uint64, nsec uint32, now time.Time) *int64 {
+	if valid&set == 0 {
+		return nil
+	}
+	ns := now.UnixNano()
+	if valid&setNow == 0 {
+		ns = joinTime(sec, nsec)
+	}
+	return &ns
+}
+
+// StatFs is statfs(2).
+func (m *mount) StatFs(_ <-chan struct{}, in *fuse.InHeader, out *fuse.StatfsOut) fuse.Status {
+	s, err := m.fs.StatFS(m.base, m.actor(in))
+	if err != nil {
+		return m.status("statfs", m.nodes.ino(in.NodeId), err)
+	}
+	out.Blocks, out.Bfree, out.Bavail = s.Blocks, s.Bfree, s.Bavail
+	out.Files, out.Ffree = s.Files, s.Ffree
+	out.Bsize, out.Frsize = s.Bsize, s.Bsize
+	out.NameLen = s.NameLen
+	return fuse.OK
+}
+
+const permBits = 0o7777
+
+// isRegular tells the type from a mode.
+func isRegular(mode uint32) bool { return mode&syscall.S_IFMT == syscall.S_IFREG }

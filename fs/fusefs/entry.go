@@ -1,0 +1,118 @@
+package fusefs
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"tote/fs"
+)
+
+// Lookup finds a name. The absence of one is an answer as well, which the kernel may keep.
+func (m *mount) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+	since := m.inval.mark()
+	a, err := m.fs.Lookup(m.base, m.actor(in), m.nodes.ino(in.NodeId), name)
+	if errors.Is(err, syscall.ENOENT) {
+		if m.inval.quietSince(since) && !volatile(name) {
+			out.SetEntryTimeout(m.opts.NegativeTimeout)
+		}
+		return fuse.OK // NodeId 0: no such name
+	}
+	if err != nil {
+		return m.status("lookup", m.nodes.ino(in.NodeId), err)
+	}
+	m.entry(&a, since, out)
+	if volatile(name) {
+		out.SetEntryTimeout(0)
+	}
+	return fuse.OK
+}
+
+// volatile names may be aliases (stem@_@GUID.ext), which come and go with versions and without an event of their own.
+func volatile(name string) bool { return strings.Contains(name, "@_@") }
+
+// made ends an operation that made an entry.
+func (m *mount) made(op string, in *fuse.InHeader, a *fs.Attr, err error, since uint64, out *fuse.EntryOut) fuse.Status {
+	if err != nil {
+		return m.status(op, m.nodes.ino(in.NodeId), err)
+	}
+	m.entry(a, since, out)
+	return fuse.OK
+}
+
+// Mknod makes a FIFO, a socket, a device or an empty regular file.
+func (m *mount) Mknod(_ <-chan struct{}, in *fuse.MknodIn, name string, out *fuse.EntryOut) fuse.Status {
+	since := m.inval.mark()
+	ctx, cancel := m.change()
+	defer cancel()
+	a, err := m.fs.Mknod(ctx, m.actor(&in.InHeader), m.nodes.ino(in.NodeId), name, in.Mode, in.Rdev)
+	return m.made("mknod", &in.InHeader, &a, err, since, out)
+}
+
+// Mkdir makes a directory.
+func (m *mount) Mkdir(_ <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
+	since := m.inval.mark()
+	ctx, cancel := m.change()
+	defer cancel()
+	a, err := m.fs.Mkdir(ctx, m.actor(&in.InHeader), m.nodes.ino(in.NodeId), name, in.Mode&permBits)
+	return m.made("mkdir", &in.InHeader, &a, err, since, out)
+}
+
+// Symlink makes a symbolic link called name to target.
+func (m *mount) Symlink(_ <-chan struct{}, in *fuse.InHeader, target, name string, out *fuse.EntryOut) fuse.Status {
+	since := m.inval.mark()
+	ctx, cancel := m.change()
+	defer cancel()
+	a, err := m.fs.Symlink(ctx, m.actor(in), m.nodes.ino(in.NodeId), name, target)
+	return m.made("symlink", in, &a, err, since, out)
+}
+
+// Link gives a file another name.
+func (m *mount) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse.EntryOut) fuse.Status {
+	since := m.inval.mark()
+	ctx, cancel := m.change()
+	defer cancel()
+	a, err := m.fs.Link(ctx, m.actor(&in.InHeader), m.nodes.ino(in.Oldnodeid), m.nodes.ino(in.NodeId), name)
+	return m.made("link", &in.InHeader, &a, err, since, out)
+}
+
+// Unlink removes a name that is not a directory's.
+func (m *mount) Unlink(_ <-chan struct{}, in *fuse.InHeader, name string) fuse.Status {
+	ctx, cancel := m.change()
+	defer cancel()
+	err := m.fs.Unlink(ctx, m.actor(in), m.nodes.ino(in.NodeId), name)
+	return m.status("unlink", m.nodes.ino(in.NodeId), err)
+}
+
+// Rmdir removes an empty directory.
+func (m *mount) Rmdir(_ <-chan struct{}, in *fuse.InHeader, name string) fuse.Status {
+	ctx, cancel := m.change()
+	defer cancel()
+	err := m.fs.Rmdir(ctx, m.actor(in), m.nodes.ino(in.NodeId), name)
+	return m.status("rmdir", m.nodes.ino(in.NodeId), err)
+}
+
+// knownRename are the flags of renameat2(2) that the core understands; RENAME_WHITEOUT is for overlays' upper layers.
+const knownRename = uint32(fs.RenameNoReplace | fs.RenameExchange)
+
+// Rename moves a name, replacing the target unless flags say otherwise.
+func (m *mount) Rename(_ <-chan struct{}, in *fuse.RenameIn, oldName, newName string) fuse.Status {
+	if in.Flags&^knownRename != 0 || in.Flags == knownRename {
+		return fuse.EINVAL
+	}
+	ctx, cancel := m.change()
+	defer cancel()
+	err := m.fs.Rename(ctx, m.actor(&in.InHeader), m.nodes.ino(in.NodeId), oldName, m.nodes.ino(in.Newdir), newName, fs.RenameFlags(in.Flags))
+	return m.status("rename", m.nodes.ino(in.NodeId), err)
+}
+
+// Readlink gives the target of a symbolic link.
+func (m *mount) Readlink(_ <-chan struct{}, in *fuse.InHeader) ([]byte, fuse.Status) {
+	target, err := m.fs.Readlink(m.base, m.actor(in), m.nodes.ino(in.NodeId))
+	if err != nil {
+		return nil, m.status("readlink", m.nodes.ino(in.NodeId), err)
+	}
+	return []byte(target), fuse.OK
+}
