@@ -1,0 +1,47 @@
+// Package fs is tote's file system: every rule about files lives here, once. Faces (fs/fusefs, davserver, restapi) translate verbs, types
+// and errors; they decide nothing. Stores remember: package meta holds names, attributes and properties, package objstore the bytes.
+//
+// # What is promised
+//
+// Close-to-open on all faces: once Handle.Flush (close on the mount) or Writer.Commit (an HTTP 2xx) has returned nil, every later open on any
+// face gets that version or a newer one. Subscribers have been told by then, so that the kernel's caches are forgotten too.
+//
+// Atomic replacement: a Reader keeps the version it opened; nobody sees half of a Writer's bytes; a Writer that is not committed leaves no
+// trace. All handles that the mount has of one file share one view, as POSIX says. When another face replaces the content under it, the
+// handles keep the old bytes or get ESTALE, never a mixture, and nothing of theirs can be committed any more. Replacing keeps the number.
+//
+// Durability: Writer.Commit, Handle.Sync, SyncDir and every change of the tree by an HTTP face survive power loss. Handle.Flush and the
+// mount's changes of the tree survive the death of the process, and power loss after at most Options.Settle.
+//
+// A change runs to its end once begun: cancelling its context has no effect then, because Go programs interrupt themselves all the time.
+// Reads may be cancelled.
+//
+// # How a file is written
+//
+//	HTTP faces                          mount
+//	NewWriter ── staging file           Create/OpenIno ── view ── work file in staging
+//	Write, ReadFrom                     the kernel writes it (through), or WriteAt does
+//	Commit:                             Flush, Sync:
+//	  fsync, adopt into the store         one transaction: version "staged", the work file is the version
+//	  one transaction: version "stored" Release of the last handle: rename into the store
+//	                                    settler, every few seconds: flush the store, mark as "stored"
+//
+// A version is immutable once no handle can write its file. A reader of another face that meets one which still can be written waits an
+// instant for the kernel to release it, and else gives it bytes of its own (openIno.cool). A writer on the mount that meets readers whose kernel
+// file is the object itself gets that file, after a copy has taken the object's place (view.thaw). A small edit of a large file
+// that nobody else holds is applied in place under a redo record (redo.go).
+//
+// Old objects go by intent rows, after a grace and a last look (GC). After a crash recover completes what was closed and drops what was not.
+//
+// # Concurrency and ownership
+//
+// All methods of FS may be called from any goroutine; so may those of a Handle, with Release as the last. A Reader or Writer belongs to one
+// goroutine, but for Reader.ReadAt. Byte slices are not kept after a call returns. Lock order: openIno.mu, view.mu, source.mu; the leaf
+// locks openTable.mu, sourceTable.mu, settler.mu and keyGuard.mu are held for map accesses only. The store and the database are called under
+// openIno.mu and view.mu, never under a leaf lock; events are delivered under none.
+//
+// # Permissions
+//
+// The kernel checks permissions for the mount (default_permissions). For the other faces the actor's roles decide, and the property "user"
+// names the owner, who may read and change the file without a role.
+package fs

@@ -1,0 +1,193 @@
+package fs
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tote/meta"
+	"tote/objstore/filestore"
+)
+
+// kill ends a core like kill -9 does: nothing is settled, nothing is released.
+func (c *core) kill() *core {
+	c.t.Helper()
+	c.stop()
+	c.work.Wait()
+	ok(c.t, c.db.Close())
+	c.db = nil
+	return openCore(c.t, c.dir, nil)
+}
+
+func TestCrashKeepsWhatWasClosedAndDropsTheRest(t *testing.T) {
+	c := newCore(t)
+	closed := c.create("closed")
+	c.write(closed, 0, "all of it")
+	ok(t, closed.Flush(t.Context()))
+	c.write(closed, 9, " and more after the close")
+	released := c.create("released")
+	c.write(released, 0, "moved")
+	ok(t, released.Flush(t.Context()))
+	released.Release()
+	c.put("/old", "old content")
+	half := c.open("/old", os.O_WRONLY|os.O_TRUNC)
+	c.write(half, 0, "half")
+	open := c.create("open")
+	c.write(open, 0, "never closed")
+	c = c.kill()
+	for path, want := range map[string]string{"/closed": "all of it", "/released": "moved", "/old": "old content", "/open": ""} {
+		if got := c.get(path); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+	if names := must(c.staging.names())(t); len(names) != 0 {
+		t.Errorf("left in staging: %v", names)
+	}
+	c.fsckClean()
+	c.noOrphans()
+}
+
+func TestCrashDropsUnlinkedFiles(t *testing.T) {
+	c := newCore(t)
+	h := c.create("gone")
+	c.write(h, 0, "secret")
+	ok(t, h.Flush(t.Context()))
+	ok(t, c.Unlink(t.Context(), c.mount, RootIno, "gone"))
+	c = c.kill()
+	c.fsckClean()
+	c.noOrphans()
+}
+
+func TestCrashInTheMiddleOfAnEditInPlace(t *testing.T) {
+	for _, stage := range []string{"before", "half", "renamed"} {
+		t.Run(stage, func(t *testing.T) {
+			c := newCore(t)
+			text := strings.Repeat("abcdefgh", 1<<16)
+			c.put("/big", text)
+			h := c.open("/big", os.O_RDWR)
+			c.write(h, 1000, "EDIT")
+			size := int64(400_000)
+			must(c.SetAttr(t.Context(), c.mount, h.Ino(), SetAttr{Size: &size}, h))(t)
+			base := h.v.base
+			ok(t, h.Flush(t.Context()))
+			if h.v.base.State != meta.StateRedo {
+				t.Fatalf("the edit was not made in place: %+v", h.v.base)
+			}
+			c.undo(stage, base, h.v.base, text)
+			c = c.kill()
+			if got := c.get("/big"); got != text[:1000]+"EDIT"+text[1004:size] {
+				t.Error("the edit is lost or torn")
+			}
+			c.fsckClean()
+			c.noOrphans()
+		})
+	}
+}
+
+// undo brings an object back to a point before its redo record was applied.
+func (c *core) undo(stage string, base, edited Version, text string) {
+	c.t.Helper()
+	s := c.store.(*filestore.Store)
+	path := must(s.Path(edited.Key))(c.t)
+	if stage == "renamed" {
+		return
+	}
+	if stage == "half" {
+		text = text[:1000] + "ED??" + text[1004:]
+	}
+	ok(c.t, os.WriteFile(path, []byte(text), 0o600))
+	ok(c.t, os.Rename(path, must(s.Path(base.Key))(c.t)))
+}
+
+// noOrphans collects garbage and fails the test when objects are left that no version refers to.
+func (c *core) noOrphans() {
+	c.t.Helper()
+	_, err := c.GC(c.t.Context(), true)
+	ok(c.t, err)
+	live := map[string]bool{}
+	for _, v := range must(c.db.EachVersion(c.t.Context(), 0, 1<<20))(c.t) {
+		live[v.Key] = true
+	}
+	for info, err := range c.store.List(c.t.Context(), "", "") {
+		ok(c.t, err)
+		if !live[info.Key] {
+			c.t.Errorf("orphan object %s", info.Key)
+		}
+		delete(live, info.Key)
+	}
+	for key := range live {
+		c.t.Errorf("missing object %s", key)
+	}
+}
+
+func TestGCLeavesWhatIsReadAndWhatIsYoung(t *testing.T) {
+	c := newCore(t)
+	c.put("/a", "first")
+	r := must(c.OpenReader(t.Context(), c.dav, "/a"))(t)
+	c.put("/a", "second")
+	report := must(c.GC(t.Context(), false))(t)
+	if report.Objects != 0 || report.Orphans != 0 {
+		t.Errorf("young objects were collected: %+v", report)
+	}
+	report = must(c.GC(t.Context(), true))(t)
+	if report.Objects != 0 {
+		t.Errorf("an object was collected under its reader: %+v", report)
+	}
+	ok(t, r.Close())
+	report = must(c.GC(t.Context(), true))(t)
+	if report.Objects != 1 {
+		t.Errorf("the replaced object stays: %+v", report)
+	}
+	c.noOrphans()
+}
+
+func TestSettleMarksAsStored(t *testing.T) {
+	c := newCore(t)
+	for _, name := range []string{"a", "b", "c"} {
+		h := c.create(name)
+		c.write(h, 0, name)
+		ok(t, h.Flush(t.Context()))
+		h.Release()
+	}
+	if st := must(c.Status(t.Context()))(t); st.Staged != 3 {
+		t.Errorf("%d files wait to be stored, want 3", st.Staged)
+	}
+	ok(t, c.settler.settle(t.Context()))
+	if st := must(c.Status(t.Context()))(t); st.Staged != 0 {
+		t.Errorf("%d files wait after settling", st.Staged)
+	}
+	c.fsckClean()
+}
+
+func TestDamageIsAnErrorNeverZeros(t *testing.T) {
+	c := newCore(t)
+	c.put("/a", strings.Repeat("x", 10_000))
+	v := must(c.db.CurrentVersion(t.Context(), must(c.Stat(t.Context(), c.dav, "/a"))(t).Ino()))(t)
+	path := must(c.store.(*filestore.Store).Path(v.Key))(t)
+	ok(t, os.Truncate(path, 5000))
+	if _, err := c.OpenReader(t.Context(), c.dav, "/a"); Errno(err) == 0 {
+		t.Error("a short object was opened")
+	}
+	ok(t, os.Truncate(path, 10_000)) // a hole, which reads as zeros
+	problems := 0
+	must(c.Fsck(t.Context(), FsckOptions{Deep: true}, func(string) { problems++ }))(t)
+	if problems != 1 {
+		t.Errorf("fsck found %d problems, want 1", problems)
+	}
+}
+
+func TestStagingIsPrivate(t *testing.T) {
+	c := newCore(t)
+	h := c.create("a")
+	defer h.Release()
+	names := must(c.staging.names())(t)
+	st := must(os.Stat(filepath.Join(c.dir, "staging", names[0])))(t)
+	if st.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v", st.Mode())
+	}
+	if st.ModTime().After(time.Now().Add(time.Minute)) {
+		t.Error("time in the future")
+	}
+}
