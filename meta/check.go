@@ -32,9 +32,12 @@ func invariants() []invariant {
 			`SELECT n.ino, count(e.ino) c FROM nodes n LEFT JOIN entries e ON e.ino = n.ino
 			WHERE n.mode & 61440 = 16384 AND n.ino NOT IN (SELECT root FROM tenants)
 			GROUP BY n.ino HAVING c <> (n.nlink > 0)`},
-		{"node %s says its directory is %s, but has no name there",
-			`SELECT n.ino, n.parent FROM nodes n WHERE n.mode & 61440 <> 16384 AND n.parent <> 0
-			AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.ino = n.ino AND e.parent = n.parent)`},
+		{"node %s says its newest name is in directory %s, but has none like it there",
+			`SELECT n.ino, n.parent FROM nodes n WHERE n.nlink > 0 AND n.ino NOT IN (SELECT root FROM tenants)
+			AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.parent = n.parent AND e.h = n.h AND e.ino = n.ino)`},
+		{"entry %s in directory %s of node %s is one of several, but not in their index",
+			`SELECT e.name, e.parent, e.ino FROM entries e JOIN nodes n ON n.ino = e.ino
+			WHERE e.multi = 0 AND n.nlink > 1 AND n.mode & 61440 <> 16384`},
 		{"node %s belongs to tenant %s, its directory %s to another",
 			`SELECT n.ino, n.tenant, p.ino FROM entries e JOIN nodes n ON n.ino = e.ino JOIN nodes p ON p.ino = e.parent
 			WHERE n.tenant <> p.tenant`},

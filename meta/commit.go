@@ -114,7 +114,7 @@ func (t *tx) commitNew(a CommitArgs, to target, v *Version) (Attr, error) {
 	if err := t.addName(n, to.name); err != nil {
 		return Attr{}, err
 	}
-	return n, t.insertNode(n, "")
+	return n, t.insertNode(n, nameHash(to.name), "")
 }
 
 func (t *tx) commitOver(a CommitArgs, n Attr, out *Committed) error {

@@ -43,13 +43,14 @@ func (t *tx) create(a CreateArgs) (Attr, error) {
 		return Attr{}, err
 	}
 	n := t.newNode(dir, a)
-	if !a.Tmpfile {
-		if err := t.addName(n, a.Name); err != nil {
-			return Attr{}, err
-		}
+	if a.Tmpfile {
+		return n, t.insertNode(n, 0, "")
 	}
-	if err := t.insertNode(n, a.Target); err != nil || a.Tmpfile {
-		return n, err
+	if err := t.addName(n, a.Name); err != nil {
+		return Attr{}, err
+	}
+	if err := t.insertNode(n, nameHash(a.Name), a.Target); err != nil {
+		return Attr{}, err
 	}
 	return n, t.change(opCreate, n.Ino, n.Parent, a.Name, a.Origin)
 }
@@ -85,7 +86,7 @@ func (t *tx) newNode(dir Attr, a CreateArgs) Attr {
 
 // addName gives a new node its name in n.Parent and counts it.
 func (t *tx) addName(n Attr, name string) error {
-	if err := t.insertEntry(n.Parent, name, n.Ino); err != nil {
+	if err := t.insertEntry(n.Parent, name, n.Ino, 0); err != nil {
 		return err
 	}
 	if err := t.touchDir(n.Parent, subdirs(n)); err != nil {
@@ -103,22 +104,24 @@ func subdirs(n Attr) int64 {
 }
 
 // insertEntry adds a name, or returns EEXIST: the primary key asks, which saves a query.
-func (t *tx) insertEntry(parent Ino, name string, ino Ino) error {
-	err := t.run("INSERT INTO entries (parent, h, name, ino) VALUES (?, ?, ?, ?)", parent, nameHash(name), []byte(name), ino)
+func (t *tx) insertEntry(parent Ino, name string, ino Ino, multi int) error {
+	err := t.run("INSERT INTO entries (parent, h, name, ino, multi) VALUES (?, ?, ?, ?, ?)",
+		parent, nameHash(name), []byte(name), ino, multi)
 	if isTaken(err) {
 		return syscall.EEXIST
 	}
 	return err
 }
 
-func (t *tx) insertNode(n Attr, target string) error {
+// insertNode adds a node whose newest name has the hash h, 0 without one.
+func (t *tx) insertNode(n Attr, h uint64, target string) error {
 	var to any
 	if n.IsSymlink() {
 		to = []byte(target)
 	}
-	return t.run(`INSERT INTO nodes (ino, tenant, parent, mode, nlink, uid, gid, rdev, size, atime, mtime, ctime, btime,
-		version, target) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		n.Ino, n.Tenant, n.Parent, n.Mode, n.Nlink, n.UID, n.GID, n.Rdev, n.Size, n.Atime, n.Mtime, n.Ctime, n.Btime,
+	return t.run(`INSERT INTO nodes (ino, tenant, parent, h, mode, nlink, uid, gid, rdev, size, atime, mtime, ctime, btime,
+		version, target) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		n.Ino, n.Tenant, n.Parent, h, n.Mode, n.Nlink, n.UID, n.GID, n.Rdev, n.Size, n.Atime, n.Mtime, n.Ctime, n.Btime,
 		n.Version, to)
 }
 
@@ -158,13 +161,8 @@ func (t *tx) link(a LinkArgs) (Attr, error) {
 	case n.Tenant != dir.Tenant:
 		return Attr{}, syscall.EXDEV
 	}
-	if err := t.insertEntry(dir.Ino, a.Name, n.Ino); err != nil {
+	if err := t.addLink(n, dir.Ino, a.Name); err != nil {
 		return Attr{}, err
-	}
-	if n.Nlink == 0 {
-		if err := t.countNode(n, 1); err != nil {
-			return Attr{}, err
-		}
 	}
 	n.Nlink, n.Parent, n.Ctime = n.Nlink+1, dir.Ino, t.now
 	if err := t.store(n); err != nil {
@@ -174,4 +172,33 @@ func (t *tx) link(a LinkArgs) (Attr, error) {
 		return Attr{}, err
 	}
 	return n, t.change(opLink, n.Ino, dir.Ino, a.Name, a.Origin)
+}
+
+// addLink adds an entry for a node that has some, or none when it was a temporary file.
+func (t *tx) addLink(n Attr, dir Ino, name string) error {
+	if n.Nlink == 0 {
+		if err := t.countNode(n, 1); err != nil {
+			return err
+		}
+		if err := t.insertEntry(dir, name, n.Ino, 0); err != nil {
+			return err
+		}
+		return t.place(n.Ino, dir, nameHash(name))
+	}
+	if n.Nlink == 1 {
+		err := t.run(`UPDATE entries SET multi = 1 WHERE ino = ?1 AND (parent, h) =
+			(SELECT n.parent, n.h FROM nodes n WHERE n.ino = ?1)`, n.Ino)
+		if err != nil {
+			return err
+		}
+	}
+	if err := t.insertEntry(dir, name, n.Ino, 1); err != nil {
+		return err
+	}
+	return t.place(n.Ino, dir, nameHash(name))
+}
+
+// place records the newest name of a node, or with zeros that it has none.
+func (t *tx) place(ino, parent Ino, h uint64) error {
+	return t.run("UPDATE nodes SET parent = ?, h = ? WHERE ino = ?", parent, h, ino)
 }

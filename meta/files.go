@@ -28,7 +28,7 @@ func (q FileQuery) where() (string, []any, error) {
 		args = append(args, p.Space, p.Name, p.Value)
 	}
 	if q.NameGlob != "" {
-		b.WriteString(" AND EXISTS (SELECT 1 FROM entries e WHERE e.ino = n.ino AND CAST(e.name AS TEXT) GLOB ?)")
+		b.WriteString(" AND EXISTS (SELECT 1 FROM entries e WHERE e.parent = n.parent AND e.h = n.h AND e.ino = n.ino AND CAST(e.name AS TEXT) GLOB ?)")
 		args = append(args, q.NameGlob)
 	}
 	return b.String(), args, nil
@@ -51,7 +51,7 @@ func (db *DB) Files(ctx context.Context, q FileQuery) ([]FileRow, error) {
 		limit = -1
 	}
 	return list(ctx, db, scanFile, "SELECT "+attrCols+`,
-		(SELECT e.name FROM entries e WHERE e.ino = n.ino ORDER BY e.parent = n.parent DESC LIMIT 1),
+		(SELECT e.name FROM entries e WHERE e.parent = n.parent AND e.h = n.h AND e.ino = n.ino),
 		`+versionCols+" FROM nodes n LEFT JOIN versions v ON v.id = n.version WHERE "+where+
 		" ORDER BY n.ino LIMIT ? OFFSET ?", append(args, limit, max(q.Offset, 0))...)
 }

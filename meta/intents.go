@@ -23,21 +23,41 @@ func (t *tx) intend(key string) error {
 	if key == "" {
 		return nil
 	}
-	return t.run("INSERT INTO intents (key, due) VALUES (?, ?) ON CONFLICT DO NOTHING",
-		key, t.now+t.db.opts.Grace.Nanoseconds())
+	_, planned, err := t.intent(key)
+	if err != nil || planned {
+		return err
+	}
+	return t.insertIntent(key, t.now+t.db.opts.Grace.Nanoseconds())
+}
+
+// intent returns when an object will be deleted, or false.
+func (t *tx) intent(key string) (due int64, ok bool, err error) {
+	r, ok, err := t.one("SELECT due FROM intents WHERE kh = +? AND key = +?", keyHash(key), key)
+	if err != nil || !ok {
+		return 0, false, err
+	}
+	return r.int(0), true, nil
+}
+
+func (t *tx) insertIntent(key string, due int64) error {
+	return t.run("INSERT INTO intents (kh, due, key) VALUES (?, ?, ?)", keyHash(key), due, key)
+}
+
+func (t *tx) deleteIntent(key string) error {
+	return t.run("DELETE FROM intents WHERE kh = +? AND key = +?", keyHash(key), key)
 }
 
 // DueIntents returns objects whose time has come, the longest overdue first.
 func (db *DB) DueIntents(ctx context.Context, now int64, limit int) ([]Intent, error) {
 	scan := func(r row) Intent { return Intent{Key: r.text(0), Due: r.int(1)} }
-	return list(ctx, db, scan, "SELECT key, due FROM intents WHERE due <= ? ORDER BY due LIMIT ?", now, limit)
+	return list(ctx, db, scan, "SELECT key, due FROM intents WHERE due <= ? ORDER BY due, id LIMIT ?", now, limit)
 }
 
 // ClaimIntent asks for leave to delete an object. When a version needs it again the intent is dropped and the answer
 // is false. After true the caller deletes the object and calls FinishIntent; a crash between repeats the deletion.
 func (db *DB) ClaimIntent(ctx context.Context, key string, d Durability) (del bool, err error) {
 	err = db.update(ctx, d, func(t *tx) error {
-		_, ok, err := t.one("SELECT 1 FROM intents WHERE key = ?", key)
+		_, ok, err := t.intent(key)
 		if del = ok; err != nil || !ok {
 			return err
 		}
@@ -45,21 +65,27 @@ func (db *DB) ClaimIntent(ctx context.Context, key string, d Durability) (del bo
 		if del = !live; err != nil || !live {
 			return err
 		}
-		return t.run("DELETE FROM intents WHERE key = ?", key)
+		return t.deleteIntent(key)
 	})
 	return del && err == nil, err
 }
 
 // FinishIntent records that the object was deleted.
 func (db *DB) FinishIntent(ctx context.Context, key string, d Durability) error {
-	return db.update(ctx, d, func(t *tx) error { return t.run("DELETE FROM intents WHERE key = ?", key) })
+	return db.update(ctx, d, func(t *tx) error { return t.deleteIntent(key) })
 }
 
 // AddIntent plans to delete an object at a time, or at the earlier one that was planned before.
 func (db *DB) AddIntent(ctx context.Context, key string, due int64, d Durability) error {
 	return db.update(ctx, d, func(t *tx) error {
-		return t.run("INSERT INTO intents (key, due) VALUES (?, ?) ON CONFLICT DO UPDATE SET due = min(due, excluded.due)",
-			key, due)
+		planned, ok, err := t.intent(key)
+		if err != nil || ok && planned <= due {
+			return err
+		}
+		if err := t.deleteIntent(key); err != nil {
+			return err
+		}
+		return t.insertIntent(key, due)
 	})
 }
 

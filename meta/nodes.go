@@ -175,11 +175,11 @@ func set[T any](to, from *T) {
 	}
 }
 
-// store writes what may change in a node.
+// store writes what may change in a node except its place.
 func (t *tx) store(a Attr) error {
-	return t.run(`UPDATE nodes SET parent = ?, mode = ?, nlink = ?, uid = ?, gid = ?, size = ?,
+	return t.run(`UPDATE nodes SET mode = ?, nlink = ?, uid = ?, gid = ?, size = ?,
 		atime = ?, mtime = ?, ctime = ?, version = ? WHERE ino = ?`,
-		a.Parent, a.Mode, a.Nlink, a.UID, a.GID, a.Size, a.Atime, a.Mtime, a.Ctime, a.Version, a.Ino)
+		a.Mode, a.Nlink, a.UID, a.GID, a.Size, a.Atime, a.Mtime, a.Ctime, a.Version, a.Ino)
 }
 
 // resized keeps the tenant's bytes right after a change of a node's size.

@@ -7,10 +7,26 @@ import (
 	"syscall"
 )
 
+// newestEntry joins a node n to the entry of its newest name.
+const newestEntry = "entries e ON e.parent = n.parent AND e.h = n.h AND e.ino = n.ino"
+
 // Names returns every directory entry of a node: several for a file with hard links, none for a root or an orphan.
-func (db *DB) Names(ctx context.Context, ino Ino) ([]Link, error) {
+func (db *DB) Names(ctx context.Context, ino Ino) (links []Link, err error) {
 	scan := func(r row) Link { return Link{Parent: Ino(r.int(0)), Name: r.text(1)} }
-	return list(ctx, db, scan, "SELECT parent, name FROM entries WHERE ino = +? ORDER BY parent, h, name", ino)
+	err = db.view(ctx, func(c *conn) error {
+		n, err := c.attr(ino)
+		if err != nil {
+			return err
+		}
+		if n.Nlink > 1 && !n.IsDir() {
+			links, err = collect(c, scan,
+				"SELECT parent, name FROM entries WHERE multi = 1 AND ino = +? ORDER BY parent, h, name", ino)
+			return err
+		}
+		links, err = collect(c, scan, "SELECT e.parent, e.name FROM nodes n CROSS JOIN "+newestEntry+" WHERE n.ino = ?", ino)
+		return err
+	})
+	return links, err
 }
 
 // Path returns the absolute path of a node in its tenant, by one of its names. It is ENOENT for a node without a name.
@@ -44,9 +60,9 @@ func (db *DB) Path(ctx context.Context, ino Ino) (path string, err error) {
 func (c *conn) namesUp(ino Ino) ([]string, error) {
 	return collect(c, func(r row) string { return r.text(0) },
 		`WITH RECURSIVE up (depth, parent, name) AS (
-			SELECT 0, parent, name FROM (SELECT parent, name FROM entries WHERE ino = +? LIMIT 1)
+			SELECT 0, e.parent, e.name FROM nodes n CROSS JOIN `+newestEntry+` WHERE n.ino = ?
 			UNION ALL
-			SELECT depth + 1, e.parent, e.name FROM up JOIN entries e ON e.ino = up.parent
+			SELECT depth + 1, e.parent, e.name FROM up CROSS JOIN nodes n ON n.ino = up.parent CROSS JOIN `+newestEntry+`
 		) SELECT name FROM up ORDER BY depth`, ino)
 }
 

@@ -95,13 +95,13 @@ type step struct {
 
 // spareLinked takes files that have names outside the tree from the doomed.
 func (t *tx) spareLinked() error {
-	n, err := t.changed(`UPDATE nodes SET nlink = nodes.nlink - d.links, ctime = ?,
-		parent = (SELECT e.parent FROM entries e WHERE e.ino = d.ino ORDER BY e.parent = nodes.parent DESC LIMIT 1)
+	n, err := t.changed(`UPDATE nodes SET nlink = nodes.nlink - d.links, ctime = ?, (parent, h) =
+		(SELECT e.parent, e.h FROM entries e WHERE e.multi = 1 AND e.ino = d.ino ORDER BY e.parent = nodes.parent DESC LIMIT 1)
 		FROM doomed d WHERE nodes.ino = d.ino AND nodes.mode & 61440 <> 16384 AND nodes.nlink > d.links`, t.now)
 	if err != nil || n == 0 {
 		return err
 	}
-	return t.run("DELETE FROM doomed WHERE EXISTS (SELECT 1 FROM entries e WHERE e.ino = doomed.ino)")
+	return t.run("DELETE FROM doomed WHERE EXISTS (SELECT 1 FROM entries e WHERE e.multi = 1 AND e.ino = doomed.ino)")
 }
 
 // countDoomed takes the doomed from their tenant's counters and returns their number.
@@ -134,7 +134,7 @@ func (t *tx) spareOpen(keep func(Ino) bool) ([]Ino, error) {
 	for _, ino := range open {
 		for _, s := range []step{
 			{"DELETE FROM doomed WHERE ino = ?", []any{ino}},
-			{"UPDATE nodes SET nlink = 0, parent = 0, ctime = ? WHERE ino = ?", []any{t.now, ino}},
+			{"UPDATE nodes SET nlink = 0, parent = 0, h = 0, ctime = ? WHERE ino = ?", []any{t.now, ino}},
 			{"DELETE FROM bso WHERE ino = +?", []any{ino}},
 		} {
 			if err := t.run(s.text, s.args...); err != nil {
@@ -154,14 +154,15 @@ func (t *tx) doomedStaging() ([]string, error) {
 // deleteDoomed deletes the doomed and leaves intents for their objects. Whether another version lives on the same
 // object is asked when an intent is claimed.
 func (t *tx) deleteDoomed() error {
+	if err := t.intendBases(); err != nil {
+		return err
+	}
 	due := t.now + t.db.opts.Grace.Nanoseconds()
 	for _, s := range []step{
-		{`INSERT INTO intents (key, due)
-			SELECT v.key, ? FROM doomed d CROSS JOIN versions v ON v.ino = d.ino
-			WHERE v.state IN (2, 3) AND v.key <> '' ON CONFLICT DO NOTHING`, []any{due}},
-		{`INSERT INTO intents (key, due)
-			SELECT r.base_key, ? FROM redos r CROSS JOIN versions v ON v.id = r.version CROSS JOIN doomed d ON d.ino = v.ino
-			WHERE r.base_key <> '' ON CONFLICT DO NOTHING`, []any{due}},
+		{`INSERT INTO intents (kh, due, key)
+			SELECT v.kh, ?, v.key FROM doomed d CROSS JOIN versions v ON v.ino = d.ino
+			WHERE v.state IN (2, 3) AND v.kh <> 0
+			AND NOT EXISTS (SELECT 1 FROM intents i WHERE i.kh = v.kh AND i.key = v.key)`, []any{due}},
 		{text: "DELETE FROM versions WHERE ino IN (SELECT ino FROM doomed)"},
 		{text: "DELETE FROM xattrs WHERE ino IN (SELECT ino FROM doomed)"},
 		{text: "DELETE FROM props WHERE ino IN (SELECT ino FROM doomed)"},
@@ -170,6 +171,21 @@ func (t *tx) deleteDoomed() error {
 		{text: "DELETE FROM doomed"},
 	} {
 		if err := t.run(s.text, s.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// intendBases plans to delete the objects that doomed edits in place started from. There are few at any time.
+func (t *tx) intendBases() error {
+	bases, err := collect(t.conn, func(r row) string { return r.text(0) },
+		"SELECT r.base_key FROM redos r CROSS JOIN versions v ON v.id = r.version CROSS JOIN doomed d ON d.ino = v.ino")
+	if err != nil {
+		return err
+	}
+	for _, key := range bases {
+		if err := t.intend(key); err != nil {
 			return err
 		}
 	}

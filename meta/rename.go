@@ -143,6 +143,9 @@ func (t *tx) replace(m move) (out Renamed, err error) {
 	if err := t.store(out.Moved); err != nil {
 		return Renamed{}, err
 	}
+	if err := t.place(m.src.Ino, m.NewParent, nameHash(m.NewName)); err != nil {
+		return Renamed{}, err
+	}
 	gone := int64(0)
 	if m.dst != nil {
 		gone = subdirs(*m.dst)
@@ -179,20 +182,13 @@ func (t *tx) removeTarget(m move) (Renamed, error) {
 
 // exchange swaps the nodes of two names.
 func (t *tx) exchange(m move) (Renamed, error) {
-	const setIno = "UPDATE entries SET ino = ? WHERE parent = ? AND h = ? AND name = ?"
-	if err := t.run(setIno, m.dst.Ino, m.OldParent, nameHash(m.OldName), []byte(m.OldName)); err != nil {
-		return Renamed{}, err
-	}
-	if err := t.run(setIno, m.src.Ino, m.NewParent, nameHash(m.NewName), []byte(m.NewName)); err != nil {
-		return Renamed{}, err
-	}
 	src, dst := m.src, *m.dst
 	src.Parent, src.Ctime = m.NewParent, t.now
 	dst.Parent, dst.Ctime = m.OldParent, t.now
-	if err := t.store(src); err != nil {
+	if err := t.putAt(dst, m.OldName); err != nil {
 		return Renamed{}, err
 	}
-	if err := t.store(dst); err != nil {
+	if err := t.putAt(src, m.NewName); err != nil {
 		return Renamed{}, err
 	}
 	more := subdirs(src) - subdirs(dst)
@@ -203,6 +199,23 @@ func (t *tx) exchange(m move) (Renamed, error) {
 		return Renamed{}, err
 	}
 	return Renamed{Moved: src, Replaced: &dst}, t.change(opRename, src.Ino, m.NewParent, m.NewName, m.Origin)
+}
+
+// putAt lets the entry with a name in n.Parent point to n.
+func (t *tx) putAt(n Attr, name string) error {
+	multi := 0
+	if n.Nlink > 1 && !n.IsDir() {
+		multi = 1
+	}
+	err := t.run("UPDATE entries SET ino = ?, multi = ? WHERE parent = ? AND h = ? AND name = ?",
+		n.Ino, multi, n.Parent, nameHash(name), []byte(name))
+	if err != nil {
+		return err
+	}
+	if err := t.store(n); err != nil {
+		return err
+	}
+	return t.place(n.Ino, n.Parent, nameHash(name))
 }
 
 // touchBoth records the change in both directories, or once in the only one.

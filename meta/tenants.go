@@ -30,7 +30,7 @@ func (db *DB) EnsureTenant(ctx context.Context, name string, mode, uid, gid uint
 		return t.insertNode(Attr{
 			Ino: root, Tenant: tn.ID, Parent: root, Mode: syscall.S_IFDIR | mode&^syscall.S_IFMT, Nlink: 2, UID: uid, GID: gid,
 			Atime: t.now, Mtime: t.now, Ctime: t.now, Btime: t.now,
-		}, "")
+		}, 0, "")
 	})
 	return tn, err
 }

@@ -2,6 +2,7 @@ package meta
 
 import (
 	"context"
+	"fmt"
 	"syscall"
 )
 
@@ -71,7 +72,7 @@ func (t *tx) unlinkNode(n Attr, parent Ino, name string, keep func(Ino) bool) (R
 	n.Ctime = t.now
 	if n.Nlink > 1 && !n.IsDir() {
 		n.Nlink--
-		if n.Parent, err = t.otherParent(n); err != nil {
+		if n.Parent, err = t.placeAgain(n); err != nil {
 			return Removed{}, err
 		}
 		return Removed{Attr: n}, t.store(n)
@@ -87,18 +88,26 @@ func (t *tx) unlinkNode(n Attr, parent Ino, name string, keep func(Ino) bool) (R
 	return Removed{Attr: n, Staging: staging}, err
 }
 
-// otherParent returns the directory of a name that the node still has, its present one first.
-func (t *tx) otherParent(n Attr) (Ino, error) {
-	r, ok, err := t.one("SELECT parent FROM entries WHERE ino = +? ORDER BY parent = +? DESC LIMIT 1", n.Ino, n.Parent)
-	if err != nil || !ok {
+// placeAgain gives a node that lost one of several names the place of another, in its present directory if it can.
+func (t *tx) placeAgain(n Attr) (Ino, error) {
+	r, ok, err := t.one(`SELECT parent, h FROM entries WHERE multi = 1 AND ino = +? ORDER BY parent = +? DESC LIMIT 1`,
+		n.Ino, n.Parent)
+	if err == nil && !ok {
+		err = fmt.Errorf("meta: node %d has link count %d and no names: %w", n.Ino, n.Nlink, syscall.EIO)
+	}
+	if err != nil {
 		return 0, err
 	}
-	return Ino(r.int(0)), nil
+	parent := Ino(r.int(0))
+	return parent, t.place(n.Ino, parent, uint64(r.int(1)))
 }
 
 // orphan keeps a node that is open. For the APIs it is gone.
 func (t *tx) orphan(n Attr) error {
 	if err := t.store(n); err != nil {
+		return err
+	}
+	if err := t.place(n.Ino, 0, 0); err != nil {
 		return err
 	}
 	return t.run("DELETE FROM bso WHERE ino = +?", n.Ino)

@@ -18,6 +18,7 @@ CREATE TABLE nodes (
 	ino     INTEGER PRIMARY KEY,
 	tenant  INTEGER NOT NULL REFERENCES tenants(id),
 	parent  INTEGER NOT NULL,
+	h       INTEGER NOT NULL, -- of its newest name, which is in parent: finds the name without an index
 	mode    INTEGER NOT NULL,
 	nlink   INTEGER NOT NULL,
 	uid     INTEGER NOT NULL,
@@ -40,9 +41,10 @@ CREATE TABLE entries (
 	h      INTEGER NOT NULL,
 	name   BLOB NOT NULL,
 	ino    INTEGER NOT NULL,
+	multi  INTEGER NOT NULL, -- 1 in all entries of a node with several; only those are worth an index
 	PRIMARY KEY (parent, h, name)
 ) WITHOUT ROWID;
-CREATE INDEX entries_ino ON entries(ino);
+CREATE INDEX entries_multi ON entries(ino) WHERE multi = 1;
 
 -- kh is a hash of key: an index of keys would cost more than the rest of the row.
 CREATE TABLE versions (
@@ -73,9 +75,12 @@ CREATE TABLE redos (
 CREATE INDEX redos_base ON redos(base_key);
 
 CREATE TABLE intents (
-	key TEXT PRIMARY KEY,
-	due INTEGER NOT NULL
-) WITHOUT ROWID;
+	id  INTEGER PRIMARY KEY,
+	kh  INTEGER NOT NULL,
+	due INTEGER NOT NULL,
+	key TEXT NOT NULL
+);
+CREATE INDEX intents_key ON intents(kh);
 CREATE INDEX intents_due ON intents(due);
 
 CREATE TABLE uploads (
