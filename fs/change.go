@@ -186,6 +186,9 @@ func (f *FS) copyPath(ctx context.Context, a *Actor, oldPath, newPath string, ov
 	if err != nil {
 		return false, err
 	}
+	if err := f.allowNode(ctx, a, from.node.Ino, accessRead); err != nil {
+		return false, err
+	}
 	to, err := f.resolve(ctx, a, newPath, false)
 	if err != nil {
 		return false, targetError(newPath, err)

@@ -2,6 +2,9 @@ package fs
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"slices"
 	"syscall"
 
 	"tote/meta"
@@ -10,10 +13,15 @@ import (
 // copyPage is how many entries of a directory are copied from one look at it.
 const copyPage = 256
 
-// copyBeside copies to a name nobody knows and moves the result to its place.
+// copyBeside copies to a name nobody knows and moves the result to its place. The name is on record until then, so that a crash leaves
+// nothing visible.
 func (f *FS) copyBeside(ctx context.Context, a *Actor, from, to place, recursive bool) (bool, error) {
 	temp := ".tote-copy-" + newGUID()
 	dir := parentPath(to.path)
+	if err := f.recordCopy(ctx, unfinished{Tenant: a.Tenant, Parent: to.parent.Ino, Name: temp}, true); err != nil {
+		return false, err
+	}
+	defer f.recordCopy(ctx, unfinished{Tenant: a.Tenant, Parent: to.parent.Ino, Name: temp}, false)
 	if err := f.copyNode(ctx, a, *from.node, dir+"/"+temp, to.name, recursive); err != nil {
 		f.dropCopy(ctx, a, dir+"/"+temp)
 		return false, err
@@ -34,6 +42,64 @@ func (f *FS) dropCopy(ctx context.Context, a *Actor, path string) {
 	if err := f.removeAll(ctx, System(a.Tenant, a.Origin), path, nil); err != nil && Errno(err) != syscall.ENOENT {
 		f.log.Warn("an unfinished copy could not be removed", "path", path, "err", err)
 	}
+}
+
+// unfinished is a copy under way.
+type unfinished struct {
+	Tenant string
+	Parent Ino
+	Name   string
+}
+
+// copiesSetting is where the database keeps the copies under way.
+const copiesSetting = "copies"
+
+// recordCopy puts a copy on the record of those under way, or takes it off.
+func (f *FS) recordCopy(ctx context.Context, u unfinished, begin bool) error {
+	f.copyMu.Lock()
+	defer f.copyMu.Unlock()
+	list := slices.DeleteFunc(slices.Clone(f.copies), func(o unfinished) bool { return o == u })
+	d := meta.Relaxed
+	if begin {
+		list, d = append(list, u), meta.Durable
+	}
+	b, err := json.Marshal(list)
+	if err == nil {
+		err = f.db.PutSetting(ctx, copiesSetting, b, d)
+	}
+	if err == nil {
+		f.copies = list
+	}
+	return err
+}
+
+// dropCopies removes what a crash left of copies under way.
+func (f *FS) dropCopies(ctx context.Context) error {
+	b, err := f.db.Setting(ctx, copiesSetting)
+	if err != nil || len(b) == 0 {
+		return ignore(err, syscall.ENOENT)
+	}
+	var list []unfinished
+	if err := json.Unmarshal(b, &list); err != nil {
+		return err
+	}
+	for _, u := range list {
+		args := meta.RemoveTreeArgs{Parent: u.Parent, Name: u.Name, Origin: "core"}
+		done, err := f.db.RemoveTree(ctx, args, meta.Durable)
+		if ignore(err, syscall.ENOENT) != nil {
+			return err
+		}
+		f.discard(done.Staging...)
+	}
+	return f.db.PutSetting(ctx, copiesSetting, nil, meta.Relaxed)
+}
+
+// ignore drops an error of one kind.
+func ignore(err error, n syscall.Errno) error {
+	if errors.Is(err, n) {
+		return nil
+	}
+	return err
 }
 
 // copyNode copies one node, and with recursive what is below it. keyName is the name for the object's key.

@@ -45,8 +45,10 @@ type FS struct {
 	settler *settler
 	tenants sync.Map // name -> meta.Tenant, and id -> name
 	keys    keyGuard
-	lockMu  sync.Mutex  // looks for locks and new ones, one at a time
-	locked  atomic.Bool // some WebDAV lock may exist, so writers have to look
+	copyMu  sync.Mutex
+	copies  []unfinished // guarded by copyMu
+	lockMu  sync.Mutex   // looks for locks and new ones, one at a time
+	locked  atomic.Bool  // some WebDAV lock may exist, so writers have to look
 	stop    context.CancelFunc
 	work    sync.WaitGroup
 }

@@ -32,7 +32,7 @@ func (f *FS) recover(ctx context.Context) error {
 	if err := f.settler.settle(ctx); err != nil {
 		return err
 	}
-	if err := f.dropOrphans(ctx); err != nil {
+	if err := errors.Join(f.dropOrphans(ctx), f.dropCopies(ctx)); err != nil {
 		return err
 	}
 	return f.dropLeftovers(keep)
