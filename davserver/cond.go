@@ -81,6 +81,11 @@ func (c *conditions) tokens() []string {
 	return all
 }
 
+// claimsLock tells whether a token was submitted that could be a lock's. DAV:no-lock never is (RFC 4918 section 10.4.8).
+func (c *conditions) claimsLock() bool {
+	return slices.ContainsFunc(c.tokens(), func(t string) bool { return t != "DAV:no-lock" })
+}
+
 // empty tells whether there is nothing to check.
 func (c *conditions) empty() bool {
 	return c.match == nil && c.noneMatch == nil && c.unmodified.IsZero() && len(c.lists) == 0

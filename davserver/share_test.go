@@ -16,7 +16,7 @@ import (
 	"tote/objstore/filestore"
 )
 
-// share is a WebDAV server over a real core in a temporary directory. Requests name their user in X-User; none is the administrator.
+// share is a WebDAV server over a real core in a temporary directory. Requests name their user in X-User, or a mere reader in X-Reader; others are the administrator.
 type share struct {
 	t      *testing.T
 	fsys   *fs.FS
@@ -84,6 +84,9 @@ func (s *share) serve(h http.Handler) {
 		a := fs.System("rdp", "dav")
 		if u := r.Header.Get("X-User"); u != "" {
 			a = &fs.Actor{Tenant: "rdp", User: u, Roles: []string{fs.RoleEditor}}
+		}
+		if r.Header.Get("X-Reader") != "" {
+			a = &fs.Actor{Tenant: "rdp", User: "rita", Roles: []string{fs.RoleReader}}
 		}
 		if r.Header.Get("X-Anonymous") == "" {
 			r = r.WithContext(fs.WithActor(r.Context(), a))

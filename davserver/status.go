@@ -89,7 +89,7 @@ func code(err error) int {
 
 // fail answers with err. It must not be called once the method has begun to answer.
 func (q *request) fail(err error) {
-	if len(q.conds.lists) > 0 && errors.Is(err, fs.ErrPrecondition) && q.locked() {
+	if errors.Is(err, fs.ErrPrecondition) && q.conds.claimsLock() && q.locked() {
 		err = fs.ErrLocked // a token that is wrong because the lock is somebody else's: the lock is the news
 	}
 	if errors.Is(err, fs.ErrLocked) {
