@@ -1,0 +1,162 @@
+package restapi
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"tote/fs"
+)
+
+// serveBlob answers a request on a signed URL.
+func (s *server) serveBlob(w http.ResponseWriter, r *http.Request) {
+	blobHeaders(w.Header(), r)
+	if r.Method == http.MethodOptions {
+		preflight(w, r)
+		return
+	}
+	container, key, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, "/blobs/"), "/")
+	if !ok || container == "" || key == "" {
+		s.failBlob(w, r, blobNotSigned)
+		return
+	}
+	q := r.URL.Query()
+	c, perms, err := s.verify(q, container, key)
+	if err == nil && !validKey(key) {
+		err = blobName
+	}
+	if err == nil {
+		err = allowed(r.Method, perms)
+	}
+	if err != nil {
+		s.failBlob(w, r, err)
+		return
+	}
+	if r.Method == http.MethodPut {
+		s.serveBlobPut(w, r, c, q.Get("comp"), key)
+		return
+	}
+	s.getBlob(w, r, c, key, q.Get("rscd"))
+}
+
+// allowed compares the method with the permissions of the signature.
+func allowed(method, perms string) error {
+	need := ""
+	switch method {
+	case http.MethodPut:
+		need = "cw"
+	case http.MethodGet, http.MethodHead:
+		need = "r"
+	case http.MethodDelete:
+	default:
+		return blobMethod
+	}
+	if !strings.ContainsAny(perms, need) {
+		return blobWrongVerb
+	}
+	return nil
+}
+
+// blobHeaders are on every answer. Any page may read them: the browser UI that uses these URLs lives on another site.
+func blobHeaders(h http.Header, r *http.Request) {
+	h.Set("x-ms-request-id", newRequestID())
+	h.Set("x-ms-version", headerText(headerOr(r.Header.Get("x-ms-version"), "2021-12-02")))
+	if id := r.Header.Get("x-ms-client-request-id"); id != "" && len(id) <= 1024 {
+		h.Set("x-ms-client-request-id", headerText(id))
+	}
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Expose-Headers", "*, ETag, Last-Modified, Content-Length, Content-Range, Content-Disposition, Content-MD5, "+
+		"x-ms-request-id, x-ms-client-request-id, x-ms-version, x-ms-error-code, x-ms-blob-type, x-ms-request-server-encrypted")
+}
+
+// preflight answers the question of a browser whether a page of another site may send the request.
+func preflight(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Access-Control-Allow-Methods", "PUT,GET,HEAD,OPTIONS")
+	if names := r.Header.Get("Access-Control-Request-Headers"); names != "" {
+		h.Set("Access-Control-Allow-Headers", headerText(names))
+	}
+	h.Set("Access-Control-Max-Age", "86400")
+	h.Set("Content-Length", "0")
+	w.WriteHeader(http.StatusOK)
+}
+
+// getBlob answers GET and HEAD. x-ms-range, which the clients' libraries send, counts before Range.
+func (s *server) getBlob(w http.ResponseWriter, r *http.Request, c claims, key, rscd string) {
+	find := finder{s, r.Context(), readAs(c.actor())}
+	o, err := find.byKey(key)
+	if err == nil && o.file == nil {
+		err = errAbsent
+	}
+	if err != nil {
+		s.failBlob(w, r, err)
+		return
+	}
+	rd, err := s.fs.OpenReaderIno(r.Context(), find.actor, o.ino())
+	if err != nil {
+		s.failBlob(w, r, err)
+		return
+	}
+	defer rd.Close()
+	stored, err := s.storedHeaders(find, o.ino())
+	if err != nil {
+		s.failBlob(w, r, err)
+		return
+	}
+	h := w.Header()
+	stored.write(h)
+	h.Set("Content-Type", headerText(rd.Info().ContentType()))
+	h.Set("Content-Disposition", o.disposition(rscd, stored))
+	h.Set("x-ms-blob-type", "BlockBlob")
+	h.Set("x-ms-lease-state", "available")
+	h.Set("x-ms-lease-status", "unlocked")
+	if v := o.file.Version; v.ID == rd.Info().Attr().Version {
+		setMD5(h, v.MD5)
+	}
+	s.send(w, r, download{
+		reader: rd,
+		ranges: headerOr(r.Header.Get("x-ms-range"), r.Header.Get("Range")),
+		status: func(code int) {
+			if code == http.StatusNotModified {
+				w.WriteHeader(code)
+				return
+			}
+			s.failBlob(w, r, blobPrecondition)
+		},
+		unsatisfiable: func() { s.failBlob(w, r, blobRange) },
+	})
+}
+
+// disposition is what the URL says, else what came with the bytes, else the object's name.
+func (o *object) disposition(rscd string, stored storedHeaders) string {
+	for _, v := range []string{rscd, stored.Disposition} {
+		if v != "" && plainHeader(v) {
+			return v
+		}
+	}
+	return attachment(lastSegment(o.originalName()))
+}
+
+// setMD5 puts the digest of the whole blob into the headers, if it is known.
+func setMD5(h http.Header, sum string) {
+	raw, err := hex.DecodeString(sum)
+	if err != nil || len(raw) == 0 {
+		return
+	}
+	text := base64.StdEncoding.EncodeToString(raw)
+	h.Set("Content-MD5", text)
+	h.Set("x-ms-blob-content-md5", text)
+}
+
+// created answers a PUT.
+func created(w http.ResponseWriter, info fs.Info, sum []byte) {
+	h := w.Header()
+	h.Set("ETag", info.ETag())
+	h.Set("Last-Modified", info.ModTime().UTC().Format(http.TimeFormat))
+	h.Set("Content-MD5", base64.StdEncoding.EncodeToString(sum))
+	h.Set("x-ms-request-server-encrypted", strconv.FormatBool(false))
+	h.Set("Content-Length", "0")
+	w.WriteHeader(http.StatusCreated)
+}

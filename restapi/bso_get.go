@@ -1,0 +1,201 @@
+package restapi
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"tote/fs"
+)
+
+const (
+	maxRecords = 2000
+	maxSorted  = 100000 // objects that a get with an order of its own may have to hold
+)
+
+// get finds objects. Nothing found is a success.
+func (c *call) get(req *bsoRequest) (bsoResult, error) {
+	if !c.actor.HasRole(c8yReaders...) {
+		return bsoResult{}, bsoDenied("role")
+	}
+	q := req.Params.Query
+	if q == nil || q.ID == "" && len(q.IDs) == 0 && q.Name == "" && len(q.Filters.Types) == 0 && len(q.Filters.Properties) == 0 {
+		return bsoResult{}, bsoMalformed("params.query says nothing")
+	}
+	limit := int(req.Params.Options.Max)
+	if limit == 0 {
+		limit = int(req.Params.Options.Total)
+	}
+	if limit < 1 || limit > maxRecords {
+		limit = maxRecords
+	}
+	found, err := c.search(req, max(0, int(req.Params.Options.From)), limit)
+	if err != nil {
+		return bsoResult{}, err
+	}
+	out := make([]bsoOut, len(found))
+	for i, o := range found {
+		out[i] = o.output(req.Params.Fields.Attributes)
+	}
+	return bsoResult{objects: &out, total: len(out), maxRecords: limit}, nil
+}
+
+// search gives one page of what matches.
+func (c *call) search(req *bsoRequest, from, limit int) ([]*object, error) {
+	q := req.Params.Query
+	by, down := sortOf(req)
+	ids := q.IDs
+	if q.ID != "" {
+		ids = append([]string{q.ID}, ids...)
+	}
+	if len(ids) > 0 {
+		named, err := c.named(ids)
+		if err != nil {
+			return nil, err
+		}
+		named = slices.DeleteFunc(named, func(o *object) bool { return !q.match(o) })
+		sortObjects(named, by, down)
+		return pageOf(named, from, limit), nil
+	}
+	if by != "" {
+		return c.sorted(q, by, down, from, limit)
+	}
+	var found []*object
+	for o, err := range c.find().all() {
+		if err != nil {
+			return nil, err
+		}
+		if !q.match(o) {
+			continue
+		}
+		if from--; from >= 0 {
+			continue
+		}
+		if found = append(found, o); len(found) == limit {
+			break
+		}
+	}
+	return found, nil
+}
+
+// sorted holds everything that matches, to bring it into the order that was asked for.
+func (c *call) sorted(q *bsoQuery, by string, down bool, from, limit int) ([]*object, error) {
+	var found []*object
+	for o, err := range c.find().all() {
+		if err != nil {
+			return nil, err
+		}
+		if !q.match(o) {
+			continue
+		}
+		if found = append(found, o); len(found) > maxSorted {
+			return nil, bsoMalformed("too many objects to sort, narrow the query")
+		}
+	}
+	sortObjects(found, by, down)
+	return pageOf(found, from, limit), nil
+}
+
+func pageOf(all []*object, from, limit int) []*object {
+	from = min(from, len(all))
+	return all[from:min(len(all), from+limit)]
+}
+
+// named finds objects by id, or by key where no object has the id. Each shows once.
+func (c *call) named(ids []string) ([]*object, error) {
+	f := c.find()
+	var out []*object
+	seen := map[string]bool{}
+	for _, id := range ids {
+		found := make([]*object, 1)
+		var err error
+		if found[0], err = f.byID(id); missing(err) {
+			found, err = f.sharing(id)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range found {
+			if !seen[o.id] {
+				seen[o.id] = true
+				out = append(out, o)
+			}
+		}
+	}
+	return out, nil
+}
+
+// match applies the criteria that are not ids.
+func (q *bsoQuery) match(o *object) bool {
+	return q.matchType(o) && (q.Name == "" || q.Name == o.originalName()) && q.matchProps(o)
+}
+
+func (q *bsoQuery) matchType(o *object) bool {
+	return len(q.Filters.Types) == 0 || slices.ContainsFunc(q.Filters.Types, func(t string) bool {
+		return strings.EqualFold(t, "_ALL") || strings.EqualFold(t, "ALL") || strings.EqualFold(t, o.typ)
+	})
+}
+
+// matchProps compares properties for equality; a comparison that is not known holds for nothing.
+func (q *bsoQuery) matchProps(o *object) bool {
+	for _, criterion := range q.Filters.Properties {
+		for name, test := range criterion {
+			want, ok := test["eq"]
+			have, there := o.property(name)
+			if !ok || !there || !sameJSON(want, have) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// sameJSON compares values; a string equals whatever is written like it ("5" and 5).
+func sameJSON(a, b json.RawMessage) bool {
+	return textOf(json.RawMessage(compact(a))) == textOf(json.RawMessage(compact(b)))
+}
+
+// sortOf reads the order that a request asks for: one property with _ASC or _DESC.
+func sortOf(req *bsoRequest) (by string, down bool) {
+	if len(req.Params.Sort.Properties) == 0 {
+		return "", false
+	}
+	for name, order := range req.Params.Sort.Properties[0] {
+		if name != "sortType" {
+			return name, strings.EqualFold(order, "_DESC")
+		}
+	}
+	return "", false
+}
+
+// sortObjects orders by a property, then by id; "" keeps the order.
+func sortObjects(objects []*object, by string, down bool) {
+	if by == "" {
+		return
+	}
+	keys := make(map[*object]json.RawMessage, len(objects))
+	for _, o := range objects {
+		keys[o], _ = o.property(by)
+	}
+	slices.SortStableFunc(objects, func(a, b *object) int {
+		n := compareJSON(keys[a], keys[b])
+		if n == 0 {
+			return cmp.Compare(a.id, b.id)
+		}
+		if down {
+			return -n
+		}
+		return n
+	})
+}
+
+// compareJSON orders numbers by value and everything else by its text.
+func compareJSON(a, b json.RawMessage) int {
+	var x, y float64
+	if json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil {
+		return cmp.Compare(x, y)
+	}
+	return bytes.Compare([]byte(fs.FromJSONString(string(a))), []byte(fs.FromJSONString(string(b))))
+}

@@ -1,0 +1,292 @@
+package restapi
+
+import (
+	"encoding/json"
+	"maps"
+
+	"github.com/google/uuid"
+
+	"tote/fs"
+)
+
+// subject is what a request is about: the checked parts of its binaryStreamObject.
+type subject struct {
+	id    string // "" when the client gave none
+	typ   string // as the client spells it, "" for none
+	key   string // properties.objectKey, "" for none
+	props map[string]json.RawMessage
+	data  map[string]json.RawMessage
+}
+
+// subject checks the object of a request.
+func (req *bsoRequest) subject() (subject, error) {
+	in := req.Object
+	if in == nil {
+		return subject{}, bsoMalformed("binaryStreamObject is missing")
+	}
+	props, err := clientProps(in.Properties)
+	if err != nil {
+		return subject{}, err
+	}
+	s := subject{id: in.ID, typ: in.Type, key: textOf(props[fs.PropObjectKey]), props: props, data: in.Data.Attributes}
+	delete(props, fs.PropObjectKey)
+	switch {
+	case s.id == "" && s.key == "":
+		return s, bsoMalformed("neither id nor properties.objectKey is given")
+	case s.id != "" && !validID(s.id):
+		return s, bsoIllegal("id")
+	case s.key != "" && !validKey(s.key):
+		return s, bsoIllegal("objectKey")
+	case s.typ != "" && !validType(s.typ):
+		return s, bsoIllegal("type")
+	}
+	return s, nil
+}
+
+// keyOrID is the key; the id serves as one when none is given.
+func (s subject) keyOrID() (string, error) {
+	if s.key != "" {
+		return s.key, nil
+	}
+	if !validKey(s.id) {
+		return "", bsoIllegal("id, which serves as objectKey,")
+	}
+	return s.id, nil
+}
+
+// typeOr is the type as the client spells it.
+func (s subject) typeOr(otherwise string) string {
+	if s.typ == "" {
+		return otherwise
+	}
+	return s.typ
+}
+
+// keyFromID is what the /data façade makes of prepareDownload: the id is the object key.
+func (req *bsoRequest) keyFromID() {
+	if req.Object != nil && req.Object.ID != "" {
+		req.Object.Properties = map[string]json.RawMessage{fs.PropObjectKey: json.RawMessage(fs.JSONString(req.Object.ID))}
+	}
+}
+
+// mayChange tells whether the caller may change or delete an object.
+func (c *call) mayChange(o *object) error {
+	if c.actor.HasRole(c8yWriters...) || o.owner() != "" && o.owner() == c.actor.User {
+		return nil
+	}
+	return bsoDenied("role")
+}
+
+// create makes an object or fills an existing one anew: what the request does not have is gone afterwards.
+func (c *call) create(req *bsoRequest) (bsoResult, error) {
+	in, err := req.subject()
+	if err != nil {
+		return bsoResult{}, err
+	}
+	if !c.actor.HasRole(c8yCreators...) {
+		return bsoResult{}, bsoDenied("role")
+	}
+	defer c.s.locks.lock(c.actor.Tenant, in.id, in.key)()
+	old, err := c.existing(in)
+	if err != nil {
+		return bsoResult{}, err
+	}
+	o := &object{id: in.id, typ: in.typeOr(defaultType), props: in.props, data: in.data}
+	o.created, o.modified = stamp{c.user, c.now}, stamp{c.user, c.now}
+	if old != nil {
+		if err := c.mayChange(old); err != nil {
+			return bsoResult{}, err
+		}
+		o.id, o.key, o.created = old.id, old.key, old.created
+	}
+	switch {
+	case in.key != "":
+		o.key = in.key
+	case old == nil:
+		if o.key, err = in.keyOrID(); err != nil {
+			return bsoResult{}, err
+		}
+	}
+	if o.id == "" {
+		o.id = uuid.NewString()
+	}
+	return c.accepted("create", o.id), c.store(o, old)
+}
+
+// existing finds the object that a request is about, nil when there is none. Without an id it goes by the key.
+func (c *call) existing(in subject) (*object, error) {
+	find := c.find()
+	var o *object
+	var err error
+	if in.id != "" {
+		o, err = find.byID(in.id)
+	} else if o, err = find.target(in.key); missing(err) {
+		o, err = find.byKey(in.key)
+	}
+	if missing(err) {
+		return nil, nil
+	}
+	return o, err
+}
+
+func (c *call) accepted(word, id string) bsoResult {
+	return bsoResult{message: word + " accepted for entity Id : " + id}
+}
+
+// update changes the properties that the request has; null removes one.
+func (c *call) update(req *bsoRequest) (bsoResult, error) {
+	in, err := req.subject()
+	if err != nil {
+		return bsoResult{}, err
+	}
+	defer c.s.locks.lock(c.actor.Tenant, in.id, in.key)()
+	old, err := c.existing(in)
+	if err != nil {
+		return bsoResult{}, err
+	}
+	if old == nil {
+		return bsoResult{}, bsoUnknown(in.id, in.typeOr(defaultType))
+	}
+	if err := c.mayChange(old); err != nil {
+		return bsoResult{}, err
+	}
+	o := *old
+	o.props, o.data = merge(old.props, in.props), merge(old.data, in.data)
+	o.modified = stamp{c.user, c.now}
+	if in.key != "" {
+		o.key = in.key
+	}
+	return c.accepted("update", o.id), c.store(&o, old)
+}
+
+// merge gives base with the changes; null removes.
+func merge(base, changes map[string]json.RawMessage) map[string]json.RawMessage {
+	out := maps.Clone(base)
+	if out == nil {
+		out = map[string]json.RawMessage{}
+	}
+	for name, value := range changes {
+		if string(value) == "null" {
+			delete(out, name)
+		} else {
+			out[name] = value
+		}
+	}
+	return out
+}
+
+// store keeps an object where it belongs: in the properties of the file under its key; in a document when there is no such file or it
+// belongs to another object. old is what has the id now. The caller holds the locks of id and key.
+func (c *call) store(o, old *object) error {
+	maps.DeleteFunc(o.props, func(_ string, v json.RawMessage) bool { return string(v) == "null" })
+	holder, err := c.find().target(o.key)
+	if missing(err) {
+		holder, err = nil, nil
+	}
+	if err != nil {
+		return err
+	}
+	if old != nil && old.inFile && (holder == nil || holder.ino() != old.ino()) {
+		if err := c.release(old); err != nil {
+			return err
+		}
+	}
+	if holder == nil || holder.owned && holder.id != o.id {
+		o.file = nil
+		if holder != nil {
+			o.file = holder.file
+		}
+		return c.s.docs.PutBSO(c.ctx, o.row(c.actor.Tenant), nil)
+	}
+	if err := c.fill(holder, o.properties()); err != nil {
+		return err
+	}
+	if old != nil && !old.inFile {
+		return c.dropRow(o.id)
+	}
+	return nil
+}
+
+// fill replaces the properties of a file by others, apart from those that come from its bytes.
+func (c *call) fill(holder *object, set []fs.Property) error {
+	now, err := c.s.fs.Props(c.ctx, readAs(c.actor), holder.ino())
+	if err != nil {
+		return err
+	}
+	names := map[string]bool{}
+	for _, p := range set {
+		names[p.Name] = true
+	}
+	var remove []fs.Property
+	for _, p := range now {
+		if p.Space == "" && !names[p.Name] && !kept[p.Name] {
+			remove = append(remove, fs.Property{Name: p.Name})
+		}
+	}
+	return c.s.fs.PatchProps(c.ctx, c.actor, holder.ino(), set, remove)
+}
+
+// release takes an object off its file. The file keeps the key it has.
+func (c *call) release(o *object) error {
+	var set []fs.Property
+	if o.hasKey {
+		set = []fs.Property{{Name: fs.PropObjectKey, Value: fs.JSONString(o.key)}}
+	}
+	return c.fill(o, set)
+}
+
+// dropRow removes a document that is not needed any more.
+func (c *call) dropRow(id string) error {
+	if err := c.s.docs.DeleteBSO(c.ctx, c.actor.Tenant, id); err != nil && !missing(err) {
+		return err
+	}
+	return nil
+}
+
+// delete removes an object, and its bytes when no other object is about them.
+func (c *call) delete(req *bsoRequest) (bsoResult, error) {
+	in, err := req.subject()
+	if err != nil {
+		return bsoResult{}, err
+	}
+	find := c.find()
+	o, err := c.existing(in)
+	if err == nil && o == nil {
+		if key, kerr := in.keyOrID(); kerr == nil {
+			o, err = find.byKey(key)
+		}
+	}
+	if err != nil && !missing(err) {
+		return bsoResult{}, err
+	}
+	if o == nil {
+		return bsoResult{}, bsoUnknown(in.id, in.typeOr(defaultType))
+	}
+	if err := c.mayChange(o); err != nil {
+		return bsoResult{}, err
+	}
+	defer c.s.locks.lock(c.actor.Tenant, o.id, o.key)()
+	if !o.inFile {
+		return c.accepted("delete", o.id), c.s.docs.DeleteBSO(c.ctx, c.actor.Tenant, o.id)
+	}
+	return c.accepted("delete", o.id), c.deleteFile(o)
+}
+
+// deleteFile hands the file to the next object about its key; only without one it goes.
+func (c *call) deleteFile(o *object) error {
+	rows, err := c.s.docs.BSOsByKey(c.ctx, c.actor.Tenant, o.key)
+	if err != nil {
+		return err
+	}
+	for _, b := range rows {
+		if b.ID == o.id || b.Ino != o.ino() {
+			continue
+		}
+		heir := rowObject(b, o.file)
+		if err := c.fill(o, heir.properties()); err != nil {
+			return err
+		}
+		return c.dropRow(heir.id)
+	}
+	return c.s.fs.DeleteFile(c.ctx, c.actor, o.ino(), nil)
+}

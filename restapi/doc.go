@@ -1,0 +1,32 @@
+// Package restapi serves the files of the core over two documented REST APIs: inventory binaries (/inventory) and the Binary Stream Object
+// Service (/api, /{tenant}/api, /data) with the signed URLs (/blobs) that its clients upload to and download from.
+//
+// # What is a file here
+//
+// Every regular file of the tree is a binary and a binary stream object, whichever face made it. Its inventory id is its inode number in
+// decimal. Its object id is its property objectId when an API client gave it one, else the same decimal number; both stay when the file is
+// renamed, moved or rewritten. Its objectKey is the property of that name, else the name stem@_@GUID.ext of its newest version, else (it never
+// had content) the decimal number. Keys of older versions keep resolving.
+//
+// # Where objects are kept
+//
+// A binary stream object with bytes is a file, and everything about it is in the file's properties: id, type and registration are therefore
+// written in the same transaction as the bytes. The Documents interface holds only what has no file of its own: objects created before their
+// bytes arrive (Ino 0), and further objects about a key whose file belongs to another object already (Ino set). A document that waits for bytes
+// is turned into properties by the upload; if the process dies between the commit and the removal of the document, the file wins.
+//
+// # Signed URLs
+//
+// The server keeps no upload sessions. Everything a session would remember (tenant, user, roles, object id, type, properties) travels in the
+// parameter si, which the signature covers; nothing about identity is taken from the request's headers. A URL dies with its expiry or with
+// the signing key.
+//
+// # Failing
+//
+// A body that ends early, is too long, is not what its framing or checksum says, or that the core refuses leaves no file, no version and no
+// directory behind. Once the first byte of a download went out an error can only be told by cutting the connection, which is what happens.
+//
+// # Concurrency and memory
+//
+// The handler may be called from any number of goroutines. Bodies of files are streamed; JSON is limited to Options.MaxJSON.
+package restapi

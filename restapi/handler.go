@@ -1,0 +1,148 @@
+package restapi
+
+import (
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"tote/fs"
+)
+
+// Options configure the handler. Zero values take the defaults named here.
+type Options struct {
+	PublicURL      string           // base of links and signed URLs; "" takes it from each request
+	TrustForwarded bool             // believe X-Forwarded-Proto, -Host and -Prefix: a proxy of ours sets them
+	Tenant         string           // tenant of actors that name none, "rdp"
+	SigningKey     []byte           // of signed URLs; empty makes one that dies with the process
+	Logger         *slog.Logger     // slog.Default()
+	Now            func() time.Time // the core's clock
+	MaxFile        int64            // bytes of one file, 5 GiB
+	MaxJSON        int64            // bytes of one JSON document, 1 MiB
+	URLLife        time.Duration    // how long a signed URL works, 1 hour
+	Skew           time.Duration    // how long after its expiry it still works, 1 minute
+}
+
+func (o Options) withDefaults(fsys *fs.FS) Options {
+	if o.Tenant == "" {
+		o.Tenant = "rdp"
+	}
+	if len(o.SigningKey) == 0 {
+		o.SigningKey = make([]byte, 32)
+		rand.Read(o.SigningKey) // never fails
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = fsys.Now
+	}
+	if o.MaxFile == 0 {
+		o.MaxFile = 5 << 30
+	}
+	if o.MaxJSON == 0 {
+		o.MaxJSON = 1 << 20
+	}
+	if o.URLLife == 0 {
+		o.URLLife = time.Hour
+	}
+	if o.Skew == 0 {
+		o.Skew = time.Minute
+	}
+	return o
+}
+
+// server answers the requests of all families.
+type server struct {
+	fs     *fs.FS
+	docs   Documents
+	opts   Options
+	log    *slog.Logger
+	locks  stripes
+	places places
+}
+
+// New makes the handler for all routes that Handles names. Requests for routes that are not Public carry their actor in the context
+// (fs.WithActor); without one they are answered with Unauthorized. The paths must arrive as the client sent them, undecoded and unredirected.
+func New(fsys *fs.FS, docs Documents, o Options) http.Handler {
+	o = o.withDefaults(fsys)
+	return &server{fs: fsys, docs: docs, opts: o, log: o.Logger}
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f := familyOf(r.URL.Path)
+	if f == familyBlob {
+		s.serveBlob(w, r)
+		return
+	}
+	a, ok := fs.ActorFrom(r.Context())
+	if !ok {
+		Unauthorized(w, r)
+		return
+	}
+	if a.Tenant == "" {
+		b := *a
+		b.Tenant = s.opts.Tenant
+		a = &b
+	}
+	if f == familyBSO {
+		s.serveBSO(w, r, a)
+		return
+	}
+	s.serveC8y(w, r, a)
+}
+
+// family is a set of routes that share media types and error bodies.
+type family int
+
+const (
+	familyNone family = iota
+	familyC8y
+	familyBSO
+	familyBlob
+)
+
+// familyOf looks at the first segments of a path only; whether the rest makes sense is found out by the family.
+func familyOf(path string) family {
+	first, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	switch first {
+	case "inventory", "event", "tenant", "user", "platform", "identity":
+		return familyC8y
+	case "blobs":
+		return familyBlob
+	case "api", "data":
+		return familyBSO
+	case "", "dav":
+		return familyNone
+	}
+	if second, _, _ := strings.Cut(rest, "/"); second == "api" {
+		return familyBSO
+	}
+	return familyNone
+}
+
+// Handles tells whether the handler answers for a path: /inventory, /api, /{tenant}/api, /data and /blobs.
+func Handles(path string) bool {
+	switch familyOf(path) {
+	case familyBSO, familyBlob:
+		return true
+	case familyC8y:
+		first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+		return first == "inventory"
+	}
+	return false
+}
+
+// Public tells whether a request needs no login: the signature of a blob URL is its credential.
+func Public(r *http.Request) bool { return familyOf(r.URL.Path) == familyBlob }
+
+// Unauthorized answers a request that has no valid credentials, in the form the clients of its route expect: 401 with a JSON error and a
+// challenge for the inventory family, 401 with the envelope and code GE001 for binary stream objects.
+func Unauthorized(w http.ResponseWriter, r *http.Request) {
+	if familyOf(r.URL.Path) == familyBSO {
+		unauthorizedBSO(w)
+		return
+	}
+	unauthorizedC8y(w, r)
+}
