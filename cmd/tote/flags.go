@@ -1,0 +1,108 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+)
+
+// env names the environment variable of a flag: --public-url is TOTE_PUBLIC_URL.
+func env(flag string) []string {
+	return []string{"TOTE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))}
+}
+
+// Categories of flags in the help.
+const (
+	catFaces  = "Faces"
+	catAccess = "Access"
+	catLogs   = "Logs"
+)
+
+func stringFlag(name, category, value, usage string) cli.Flag {
+	return &cli.StringFlag{Name: name, Category: category, Value: value, Usage: usage, EnvVars: env(name)}
+}
+
+func boolFlag(name, category, usage string) cli.Flag {
+	return &cli.BoolFlag{Name: name, Category: category, Usage: usage, EnvVars: env(name)}
+}
+
+// dataFlag and storeFlag are shared by all commands that work on a data directory.
+func dataFlag() cli.Flag {
+	return stringFlag("data", "", "./data", "keep everything in `DIR`")
+}
+
+func storeFlag() cli.Flag {
+	return stringFlag("store", "", "", "keep objects in `URL` (default file:DATA/objects)")
+}
+
+func jsonFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "print JSON"}
+}
+
+func serveFlags() []cli.Flag {
+	return []cli.Flag{
+		dataFlag(),
+		storeFlag(),
+		stringFlag("listen", catFaces, defaultListen, "serve WebDAV, REST and the browser page on `ADDR`, \"off\" for none"),
+		stringFlag("mount", catFaces, "", "mount the files on the empty directory `DIR`"),
+		stringFlag("public-url", catFaces, "", "base `URL` of links and signed URLs (default: what the request names)"),
+		boolFlag("allow-other", catFaces, "let other users of this machine into the mount; file modes decide what they may do"),
+		&cli.BoolFlag{Name: "no-passthrough", Category: catFaces, Hidden: true, EnvVars: env("no-passthrough"),
+			Usage: "send every read and write of the mount through the server"},
+		&cli.UintFlag{Name: "uid", Category: catFaces, Value: uint(os.Getuid()), DefaultText: "yours", EnvVars: env("uid"),
+			Usage: "owner of files made over HTTP, as the mount shows them"},
+		&cli.UintFlag{Name: "gid", Category: catFaces, Value: uint(os.Getgid()), DefaultText: "yours", EnvVars: env("gid"),
+			Usage: "group of files made over HTTP"},
+		stringFlag("tls-cert", catAccess, "", "serve HTTPS with the certificate chain in `FILE` (PEM)"),
+		stringFlag("tls-key", catAccess, "", "and its private key in `FILE` (PEM)"),
+		boolFlag("insecure-basic", catAccess, "accept passwords over plain HTTP from other machines (behind a TLS proxy)"),
+		stringFlag("log-level", catLogs, "info", "`LEVEL` debug, info, warn or error"),
+		stringFlag("log-format", catLogs, "text", "`FORMAT` text or json"),
+		&cli.DurationFlag{Name: "stop-timeout", Category: catLogs, Value: defaultStopTimeout, EnvVars: env("stop-timeout"),
+			Usage: "how long requests and the mount may take to end after a signal"},
+	}
+}
+
+// serveConfig reads the flags of serve. The admin's first password comes from the environment only: flags show in ps.
+func serveConfig(c *cli.Context) (Config, error) {
+	cfg := Config{
+		Data:          c.String("data"),
+		Store:         c.String("store"),
+		Listen:        c.String("listen"),
+		Mount:         c.String("mount"),
+		PublicURL:     c.String("public-url"),
+		AllowOther:    c.Bool("allow-other"),
+		NoPassthrough: c.Bool("no-passthrough"),
+		UID:           uint32(c.Uint("uid")),
+		GID:           uint32(c.Uint("gid")),
+		TLSCert:       c.String("tls-cert"),
+		TLSKey:        c.String("tls-key"),
+		InsecureBasic: c.Bool("insecure-basic"),
+		LogFormat:     c.String("log-format"),
+		StopTimeout:   c.Duration("stop-timeout"),
+		AdminPassword: os.Getenv(adminPasswordEnv),
+	}
+	if err := cfg.LogLevel.UnmarshalText([]byte(c.String("log-level"))); err != nil {
+		return cfg, usagef("--log-level %q: want debug, info, warn or error", c.String("log-level"))
+	}
+	return cfg, cfg.Validate()
+}
+
+// commandConfig reads the flags of commands that look at a data directory.
+func commandConfig(c *cli.Context) (Config, error) {
+	cfg := Config{
+		Data: c.String("data"), Store: c.String("store"), Listen: off, LogFormat: "text", LogLevel: slog.LevelWarn,
+		StopTimeout: time.Minute,
+	}
+	if err := cfg.check(cfg.checkData, cfg.checkStore); err != nil {
+		return cfg, err
+	}
+	if _, err := os.Stat(filepath.Join(cfg.Data, dbFile)); err != nil {
+		return cfg, usagef("--data %s has no %s: \"tote serve\" makes a data directory", cfg.Data, dbFile)
+	}
+	return cfg, nil
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"tote/fs"
+	"tote/meta"
+	"tote/restapi"
+)
+
+// open tells whether a request is answered without a login.
+func open(r *http.Request) bool {
+	switch p := r.URL.Path; {
+	case p == "/" || p == "/healthz" || p == "/readyz":
+		return true
+	case isDAV(p):
+		return r.Method == http.MethodOptions // clients ask what the server can before they log in
+	}
+	return restapi.Public(r) || !restapi.Handles(r.URL.Path)
+}
+
+// withLogin puts the actor into the context of requests that are not open, or answers them.
+func (s *site) withLogin(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if open(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		u, err := s.verify(r)
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		info := requestOf(r.Context())
+		info.Tenant, info.User = u.Tenant, u.Name
+		next.ServeHTTP(w, r.WithContext(fs.WithActor(r.Context(), actorOf(r, u))))
+	})
+}
+
+func (s *site) verify(r *http.Request) (meta.User, error) {
+	c, err := s.login.credentials(r)
+	if err != nil {
+		return meta.User{}, err
+	}
+	return s.login.Verify(r.Context(), c, clientAddr(r))
+}
+
+// actorOf says to the core who asks.
+func actorOf(r *http.Request, u meta.User) *fs.Actor {
+	origin := "rest"
+	if isDAV(r.URL.Path) {
+		origin = "dav"
+	}
+	return &fs.Actor{Tenant: u.Tenant, User: u.Name, Roles: u.Roles, Origin: origin}
+}
+
+// refuse answers a request whose login failed, in the form its face's clients know.
+func (s *site) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case errors.Is(err, errTooMany), errors.Is(err, errLoginBusy):
+		s.log.WarnContext(r.Context(), "login refused", "reason", err, "from", clientAddr(r))
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "too many logins failed or wait, try again later", http.StatusTooManyRequests)
+	case errors.Is(err, errNoCredentials), errors.Is(err, errBadCredentials):
+		if errors.Is(err, errBadCredentials) {
+			s.log.InfoContext(r.Context(), "login failed", "from", clientAddr(r))
+		}
+		unauthorized(w, r)
+	default:
+		s.log.ErrorContext(r.Context(), "login impossible", "error", err)
+		http.Error(w, "the login can't be checked now, try again later", http.StatusServiceUnavailable)
+	}
+}
+
+func unauthorized(w http.ResponseWriter, r *http.Request) {
+	if !isDAV(r.URL.Path) {
+		restapi.Unauthorized(w, r)
+		return
+	}
+	w.Header().Set("WWW-Authenticate", `Basic realm="tote", charset="UTF-8"`)
+	w.Header().Set("DAV", "1, 2")
+	msg := "log in with a user name and password"
+	if strings.TrimSpace(r.Header.Get("Authorization")) != "" {
+		msg = "invalid credentials"
+	}
+	http.Error(w, msg, http.StatusUnauthorized)
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+const (
+	tidyEvery = 2 * time.Minute // due deletions, expired locks, old rows of the change feed
+	gcEvery   = 12 * time.Hour  // all of that and a look at every object
+)
+
+// jobs are the chores of a running server, each in its own goroutine.
+type jobs struct {
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+	log    *slog.Logger
+}
+
+func newJobs(c *core, log *slog.Logger) *jobs {
+	ctx, cancel := context.WithCancel(context.Background())
+	j := &jobs{cancel: cancel, log: log}
+	j.every(ctx, "tidy", tidyEvery, c.fs.Tidy)
+	j.every(ctx, "gc", gcEvery, func(ctx context.Context) error {
+		r, err := c.fs.GC(ctx, false)
+		log.Info("gc", "objects", r.Objects, "orphans", r.Orphans, "uploads", r.Uploads, "bytes", r.Bytes)
+		return err
+	})
+	return j
+}
+
+// every runs f again and again. A failure is logged and tried again the next time.
+func (j *jobs) every(ctx context.Context, name string, period time.Duration, f func(context.Context) error) {
+	j.work.Go(func() {
+		tick := time.NewTicker(period)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if err := f(ctx); err != nil && ctx.Err() == nil {
+				j.log.Error("background job failed", "job", name, "error", err)
+			}
+		}
+	})
+}
+
+// Stop ends the jobs and waits for them, as long as ctx allows.
+func (j *jobs) Stop(ctx context.Context) error {
+	j.cancel()
+	done := make(chan struct{})
+	go func() { j.work.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"net/http"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+	"github.com/hashicorp/golang-lru/v2/expirable"
+
+	"tote/meta"
+)
+
+// Outcomes of a login.
+var (
+	errNoCredentials  = errors.New("no credentials")
+	errBadCredentials = errors.New("invalid credentials")
+	errTooMany        = errors.New("too many failed logins")
+	errLoginBusy      = errors.New("too many logins at once")
+)
+
+const (
+	verifiedMax  = 10_000
+	verifiedTTL  = 5 * time.Minute
+	hashSlots    = 4 // upper bound of parallel hash computations, 12 MiB each
+	hashPatience = 10 * time.Second
+)
+
+// userStore is what a login reads. *meta.DB is one.
+type userStore interface {
+	GetUser(ctx context.Context, tenant, name string) (meta.User, error)
+}
+
+// credentials are what a request brought.
+type credentials struct {
+	tenant, name, password string
+}
+
+// login verifies credentials. WebDAV clients send them with every request, so those that were right are remembered for a while under
+// a keyed hash that covers the stored hash as well: a changed password, or a removed user, ends it at once. Wrong ones are never
+// remembered, cost the same time whether or not the user exists, and slow down the address they come from.
+type login struct {
+	users    userStore
+	tenant   string // of names without one
+	key      [32]byte
+	verified *expirable.LRU[[32]byte, struct{}]
+	failures *backoff
+	slots    chan struct{}
+	dummy    string // hash that nobody's password has, for unknown users
+}
+
+func newLogin(users userStore, tenant string) (*login, error) {
+	dummy, err := hashPassword(rand.Text())
+	if err != nil {
+		return nil, err
+	}
+	l := &login{
+		users:    users,
+		tenant:   tenant,
+		verified: expirable.NewLRU[[32]byte, struct{}](verifiedMax, nil, verifiedTTL),
+		failures: newBackoff(time.Now),
+		slots:    make(chan struct{}, min(runtime.GOMAXPROCS(0), hashSlots)),
+		dummy:    dummy,
+	}
+	rand.Read(l.key[:])
+	return l, nil
+}
+
+// Verify returns the user whose credentials c are, errBadCredentials, errTooMany or errLoginBusy, or what the database said. addr is
+// where they come from.
+func (l *login) Verify(ctx context.Context, c credentials, addr string) (meta.User, error) {
+	u, err := l.users.GetUser(ctx, c.tenant, c.name)
+	if err != nil && !errors.Is(err, syscall.ENOENT) {
+		return meta.User{}, err
+	}
+	known := err == nil
+	seen := l.fingerprint(c, u.Hash)
+	if _, ok := l.verified.Get(seen); ok && known {
+		return u, nil
+	}
+	ok, err := l.matches(ctx, c, addr, u.Hash, known)
+	if err != nil {
+		return meta.User{}, err
+	}
+	if !ok {
+		l.failures.Failed(addr, c.tenant+"/"+c.name)
+		return meta.User{}, errBadCredentials
+	}
+	l.failures.Passed(addr, c.tenant+"/"+c.name)
+	l.verified.Add(seen, struct{}{})
+	return u, nil
+}
+
+// matches compares the password with the hash, in one of few slots because that takes memory and a core. Whether the name has to wait
+// is asked before and after the queue for a slot: many guesses may stand in it at once.
+func (l *login) matches(ctx context.Context, c credentials, addr, hash string, known bool) (bool, error) {
+	if l.failures.Blocked(addr, c.tenant+"/"+c.name) {
+		return false, errTooMany
+	}
+	ctx, cancel := context.WithTimeout(ctx, hashPatience)
+	defer cancel()
+	select {
+	case l.slots <- struct{}{}:
+		defer func() { <-l.slots }()
+	case <-ctx.Done():
+		return false, errLoginBusy
+	}
+	if l.failures.Blocked(addr, c.tenant+"/"+c.name) {
+		return false, errTooMany
+	}
+	if !known {
+		hash = l.dummy
+	}
+	password := c.password[:min(len(c.password), maxPassword+1)] // a longer one can't match, and costs what others cost
+	ok, err := argon2id.ComparePasswordAndHash(password, hash)
+	return ok && known, err
+}
+
+// fingerprint is the key under which right credentials are remembered. Every part is preceded by its length: no two credentials share one.
+func (l *login) fingerprint(c credentials, hash string) [32]byte {
+	m := hmac.New(sha256.New, l.key[:])
+	for _, part := range []string{c.tenant, c.name, c.password, hash} {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
+		m.Write(n[:])
+		m.Write([]byte(part))
+	}
+	var sum [32]byte
+	m.Sum(sum[:0])
+	return sum
+}
+
+// credentials reads the first of: Authorization: Basic, and the auth-client-id and auth-client-secret headers of the binary stream
+// object service. The name may be "tenant/user", split at the first slash; without one the request's own tenant is meant.
+func (l *login) credentials(r *http.Request) (credentials, error) {
+	name, password, ok := r.BasicAuth()
+	if !ok && r.Header.Get("Authorization") != "" {
+		return credentials{}, errBadCredentials // a scheme we don't speak
+	}
+	if !ok {
+		name, password = r.Header.Get("auth-client-id"), r.Header.Get("auth-client-secret")
+		ok = name != "" || password != ""
+	}
+	if !ok {
+		return credentials{}, errNoCredentials
+	}
+	c := credentials{tenant: l.tenantOf(r), name: name, password: password}
+	if tenant, user, found := strings.Cut(name, "/"); found {
+		c.tenant, c.name = tenant, user
+	}
+	return c, nil
+}
+
+// tenantOf is the tenant a request of the binary stream object service names, in its path or in a header; others mean the default.
+func (l *login) tenantOf(r *http.Request) string {
+	first, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if strings.HasPrefix(rest, "api/") || rest == "api" {
+		return first
+	}
+	if t := r.Header.Get("x-rdp-tenantId"); t != "" && (first == "api" || first == "data") {
+		return t
+	}
+	return l.tenant
+}

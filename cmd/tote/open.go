@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"syscall"
+
+	"tote/fs"
+	"tote/meta"
+	"tote/objstore/filestore"
+)
+
+// rootMode is the mode of a new tenant's root directory.
+const rootMode = 0o755
+
+// core is what the faces and the commands work on.
+type core struct {
+	db    *meta.DB
+	store *filestore.Store
+	fs    *fs.FS
+}
+
+// openCore builds database, store and core over a locked data directory, in this order, and leaves their closers on the stack.
+func openCore(ctx context.Context, cfg *Config, d *dataDir, log *slog.Logger, s *closers) (*core, error) {
+	db, err := openDB(ctx, d, log, s)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := cfg.storeDir()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := db.EnsureTenant(ctx, defaultTenant, rootMode, cfg.UID, cfg.GID, meta.Durable); err != nil {
+		return nil, fmt.Errorf("tenant %s: %w", defaultTenant, err)
+	}
+	store, err := filestore.New(dir, filestore.Options{})
+	if err != nil {
+		return nil, err
+	}
+	s.push("object store", ignoreContext(store.Close))
+	fsys, err := fs.Open(ctx, db, store, fs.Options{
+		Staging: d.file(stagingDir),
+		Logger:  log,
+		UID:     cfg.UID,
+		GID:     cfg.GID,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start on %s: %w", d.path, err)
+	}
+	s.push("file system", fsys.Close)
+	return &core{db, store, fsys}, nil
+}
+
+// openDB opens the database, which is all that the user commands need.
+func openDB(ctx context.Context, d *dataDir, log *slog.Logger, s *closers) (*meta.DB, error) {
+	db, err := meta.Open(ctx, d.file(dbFile), meta.Options{Logger: log})
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", d.file(dbFile), err)
+	}
+	s.push("database", ignoreContext(db.Close))
+	return db, nil
+}
+
+// signingKey is the key of signed URLs. It is made once and kept in the database, so that URLs outlive a restart.
+func signingKey(ctx context.Context, db *meta.DB) ([]byte, error) {
+	const name = "url-signing-key"
+	key, err := db.Setting(ctx, name)
+	if err == nil && len(key) >= 32 {
+		return key, nil
+	}
+	if err != nil && !errors.Is(err, syscall.ENOENT) {
+		return nil, err
+	}
+	key = make([]byte, 32)
+	rand.Read(key)
+	return key, db.PutSetting(ctx, name, key, meta.Durable)
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"tote/davserver"
+	"tote/restapi"
+)
+
+// memoryLimit makes the garbage collector work harder before the server's memory reaches 150 MiB. GOMEMLIMIT overrides it.
+const memoryLimit = 120 << 20
+
+// Program is a running server: Run starts the faces that Config asks for and serves until its context ends or nothing is left to serve.
+type Program struct {
+	Config Config
+	Log    *slog.Logger
+	Stdout io.Writer // gets the commands to paste, once everything is up
+	Ready  func()    // called then, may be nil
+
+	closers  closers
+	listener net.Listener
+	data     *dataDir
+	core     *core
+	mount    *mountFace // nil without --mount
+	control  *control
+	password string     // file with the admin's first password, "" when there is none
+	failed   chan error // from faces that ended by themselves
+}
+
+// Run serves. What can be refused is refused before anything is created; whatever happens, everything that was started is closed again,
+// last first.
+func (p *Program) Run(ctx context.Context) error {
+	p.closers = closers{timeout: p.Config.StopTimeout, log: p.Log}
+	p.failed = make(chan error, 4)
+	err := p.start(ctx)
+	if err == nil {
+		p.announce()
+		err = p.wait(ctx)
+	}
+	return errors.Join(err, p.Close())
+}
+
+// Close ends everything that runs. Run calls it itself.
+func (p *Program) Close() error { return p.closers.Close() }
+
+func (p *Program) start(ctx context.Context) error {
+	steps := []func(context.Context) error{
+		p.checkMountPoint, p.listen, p.openData, p.openAdmin, p.startJobs, p.startMount, p.startHTTP,
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// process sets what belongs to the whole process. Everything the server creates is for its own user only; modes of files on the mount
+// are not touched by this, the kernel applies the umask of whoever creates them.
+func process() {
+	syscall.Umask(0o077)
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+}
+
+func (p *Program) checkMountPoint(context.Context) error {
+	if p.Config.Mount == "" {
+		return nil
+	}
+	return checkMountPoint(p.Config.Mount)
+}
+
+// listen takes the address before the data directory is touched. Connections wait in the kernel until the faces are up.
+func (p *Program) listen(ctx context.Context) error {
+	if !p.Config.HTTP() {
+		return nil
+	}
+	l, err := listen(ctx, &p.Config)
+	if err != nil {
+		return err
+	}
+	p.listener = l
+	p.closers.push("listener", func(context.Context) error {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+func (p *Program) openData(ctx context.Context) error {
+	d, err := openDataDir(p.Config.Data, true)
+	if err != nil {
+		return err
+	}
+	p.data = d
+	p.closers.push("data directory", ignoreContext(d.Close))
+	if p.core, err = openCore(ctx, &p.Config, d, p.Log, &p.closers); err != nil {
+		return err
+	}
+	p.password, err = firstUser(ctx, p.core.db, d, p.Config.AdminPassword)
+	return err
+}
+
+func (p *Program) openAdmin(context.Context) error {
+	p.control = &control{cfg: &p.Config, data: p.data, db: p.core.db, fs: p.core.fs, started: time.Now()}
+	return p.serveAdmin()
+}
+
+func (p *Program) startJobs(context.Context) error {
+	j := newJobs(p.core, p.Log)
+	p.closers.push("background jobs", j.Stop)
+	return nil
+}
+
+// startMount mounts. The context of the start must not end the mount, its closer does.
+func (p *Program) startMount(ctx context.Context) error {
+	if p.Config.Mount == "" {
+		return nil
+	}
+	m, err := mountOn(context.WithoutCancel(ctx), p.core.fs, &p.Config, p.Log)
+	if err != nil {
+		return err
+	}
+	p.mount = m
+	p.control.setMount(m)
+	p.closers.push("mount "+p.Config.Mount, m.Unmount)
+	return nil
+}
+
+func (p *Program) startHTTP(ctx context.Context) error {
+	if p.listener == nil {
+		return nil
+	}
+	s, err := p.site(ctx)
+	if err != nil {
+		return err
+	}
+	srv := newServer(s.handler(), p.Log)
+	p.closers.push("http server", func(ctx context.Context) error { return stopHTTP(ctx, srv) })
+	go func() {
+		if err := srv.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
+			p.failed <- withCode(exitListen, fmt.Errorf("serve %s: %w", p.Config.Listen, err))
+		}
+	}()
+	return nil
+}
+
+// stopHTTP lets requests finish, and cuts off those that don't.
+func stopHTTP(ctx context.Context, srv *http.Server) error {
+	err := srv.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errors.Join(errors.New("requests were still running and have been cut off"), srv.Close())
+	}
+	return err
+}
+
+// site puts the HTTP faces together.
+func (p *Program) site(ctx context.Context) (*site, error) {
+	key, err := signingKey(ctx, p.core.db)
+	if err != nil {
+		return nil, fmt.Errorf("signing key: %w", err)
+	}
+	l, err := newLogin(p.core.db, defaultTenant)
+	if err != nil {
+		return nil, err
+	}
+	return &site{
+		login:     l,
+		dav:       davserver.New(p.core.fs, davserver.Options{Prefix: davPrefix, Logger: p.Log}),
+		rest:      restapi.New(p.core.fs, documents{p.core.db}, restapi.Options{PublicURL: p.Config.PublicURL, Tenant: defaultTenant, SigningKey: key, Logger: p.Log}),
+		health:    &health{db: p.core.db, staging: p.data.file(stagingDir), mount: p.mount},
+		publicURL: p.Config.PublicURL,
+		log:       p.Log,
+	}, nil
+}
+
+// wait returns when the context ends, a face fails, or the mount is gone and was all there was.
+func (p *Program) wait(ctx context.Context) error {
+	var unmounted <-chan struct{}
+	if p.mount != nil {
+		unmounted = p.mount.server.Done()
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			p.Log.Info("stopping")
+			return nil
+		case err := <-p.failed:
+			return err
+		case <-unmounted:
+			p.Log.Info("unmounted", "dir", p.Config.Mount)
+			if p.listener == nil {
+				return nil
+			}
+			unmounted = nil
+		}
+	}
+}
