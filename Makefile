@@ -23,7 +23,7 @@ RACE        ?= -race
 TESTFLAGS   ?=
 RUN_TOOLS   := gcc fusermount3
 TEST_TOOLS  := gcc fusermount3 litmus rsync sqlite3 git curl
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ifneq ($(CI),)
 export TOTE_MUST_RUN := 1
 endif
@@ -48,9 +48,8 @@ unit: ## unit tests, with the race detector
 integration: build ## the real binary, real mounts, litmus, rsync, git, sqlite3
 	$(GO) test -count=1 -timeout 18m $(TESTFLAGS) ./integration/...
 
-lint: vet ## go vet and staticcheck
-	$(GO) run $(STATICCHECK) ./...
-	@out=$$($(GOFMT) -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "not formatted, run make fmt:"; echo "$$out"; exit 1; }
+lint: ## golangci-lint with go vet, staticcheck and the import arrows
+	$(GO) run $(GOLANGCI) run ./...
 
 vet:
 	$(GO) vet ./...
