@@ -212,8 +212,11 @@ func (f *file) DeadProps() (map[xml.Name]webdav.Property, error) {
 	return dead, nil
 }
 
-// Patch changes them, all or none.
+// Patch changes them, all or none. The library copies properties to a file that it is still writing, which must exist for that.
 func (f *file) Patch(patches []webdav.Proppatch) ([]webdav.Propstat, error) {
+	if err := f.commit(); err != nil {
+		return nil, err
+	}
 	stats, err := f.s.q.patch(&f.info, patches)
 	return stats, f.s.c.keep(err)
 }

@@ -2,6 +2,7 @@ package davserver
 
 import (
 	"errors"
+	"net/http"
 	"slices"
 	"time"
 
@@ -80,19 +81,19 @@ func (s *lockSystem) Confirm(_ time.Time, name0, name1 string, conds ...webdav.C
 	return func() {}, nil
 }
 
-// fail remembers err for the corrector and gives it the library's name.
+// fail gives err the library's name. What it has no name for is kept for the corrector.
 func (s *lockSystem) fail(err error) error {
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
+	case code(err) == http.StatusNotFound:
+		return webdav.ErrNoSuchLock
+	case code(err) == http.StatusForbidden:
+		return webdav.ErrForbidden
 	}
 	s.c.err = err
-	switch {
-	case errors.Is(err, fs.ErrLocked):
+	if errors.Is(err, fs.ErrLocked) {
 		return webdav.ErrLocked
-	case code(err) == 404:
-		return webdav.ErrNoSuchLock
-	case code(err) == 403:
-		return webdav.ErrForbidden
 	}
 	return err
 }

@@ -173,7 +173,8 @@ func (p *propfinder) list(dir string, seen func(infos []fs.Info) error) error {
 	}
 }
 
-// tree is list for every directory below root, in breadth. It does not follow symlinks into other directories: they may lead in circles.
+// tree is list for every directory below root, in breadth. It enters a directory only from the one that holds it, since symlinks to others
+// may lead in circles.
 func (p *propfinder) tree(root *fs.Info) error {
 	type dir struct {
 		path string
@@ -188,7 +189,7 @@ func (p *propfinder) tree(root *fs.Info) error {
 				return refuseXML(http.StatusForbidden, "too many entries for Depth: infinity", "<D:propfind-finite-depth/>")
 			}
 			for _, i := range infos {
-				if i.IsDir() && i.Attr().Parent == d.ino {
+				if i.IsDir() && i.Attr().Parent == d.ino && i.Ino() != d.ino { // the root is its own parent
 					queue = append(queue, dir{childOf(d.path, i.Name()), i.Ino()})
 				}
 			}
