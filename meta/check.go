@@ -37,7 +37,10 @@ func invariants() []invariant {
 			AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.parent = n.parent AND e.h = n.h AND e.ino = n.ino)`},
 		{"entry %s in directory %s of node %s is one of several, but not in their index",
 			`SELECT e.name, e.parent, e.ino FROM entries e JOIN nodes n ON n.ino = e.ino
-			WHERE e.multi = 0 AND n.nlink > 1 AND n.mode & 61440 <> 16384`},
+			WHERE e.kind <> 1 AND n.nlink > 1 AND n.mode & 61440 <> 16384`},
+		{"entry %s in directory %s of node %s has the wrong kind %s",
+			`SELECT e.name, e.parent, e.ino, e.kind FROM entries e JOIN nodes n ON n.ino = e.ino
+			WHERE (e.kind = 2) <> (n.mode & 61440 = 16384) OR e.kind NOT IN (0, 1, 2)`},
 		{"node %s belongs to tenant %s, its directory %s to another",
 			`SELECT n.ino, n.tenant, p.ino FROM entries e JOIN nodes n ON n.ino = e.ino JOIN nodes p ON p.ino = e.parent
 			WHERE n.tenant <> p.tenant`},
@@ -54,7 +57,8 @@ func invariants() []invariant {
 		{"file %s has size %s, its version %s",
 			`SELECT n.ino, n.size, v.size FROM nodes n JOIN versions v ON v.id = n.version WHERE n.size <> v.size`},
 		{"version %s has a redo record but state %s",
-			`SELECT v.id, v.state FROM redos r JOIN versions v ON v.id = r.version WHERE v.state <> 3`},
+			`SELECT r.version, coalesce(v.state, 0) FROM redos r LEFT JOIN versions v ON v.id = r.version
+			WHERE v.state IS NOT 3`},
 		{"version %s has state 3 but no redo record",
 			`SELECT v.id FROM versions v LEFT JOIN redos r ON r.version = v.id WHERE v.state = 3 AND r.version IS NULL`},
 		{"extended attribute %s belongs to node %s, which does not exist",

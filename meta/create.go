@@ -86,7 +86,7 @@ func (t *tx) newNode(dir Attr, a CreateArgs) Attr {
 
 // addName gives a new node its name in n.Parent and counts it.
 func (t *tx) addName(n Attr, name string) error {
-	if err := t.insertEntry(n.Parent, name, n.Ino, 0); err != nil {
+	if err := t.insertEntry(n.Parent, name, n); err != nil {
 		return err
 	}
 	if err := t.touchDir(n.Parent, subdirs(n)); err != nil {
@@ -103,10 +103,22 @@ func subdirs(n Attr) int64 {
 	return 0
 }
 
+// entryKind marks what must be found without the node: directories, to walk down a tree, and the entries of files that
+// have several.
+func entryKind(n Attr) int {
+	switch {
+	case n.IsDir():
+		return 2
+	case n.Nlink > 1:
+		return 1
+	}
+	return 0
+}
+
 // insertEntry adds a name, or returns EEXIST: the primary key asks, which saves a query.
-func (t *tx) insertEntry(parent Ino, name string, ino Ino, multi int) error {
-	err := t.run("INSERT INTO entries (parent, h, name, ino, multi) VALUES (?, ?, ?, ?, ?)",
-		parent, nameHash(name), []byte(name), ino, multi)
+func (t *tx) insertEntry(parent Ino, name string, n Attr) error {
+	err := t.run("INSERT INTO entries (parent, h, name, ino, kind) VALUES (?, ?, ?, ?, ?)",
+		parent, nameHash(name), []byte(name), n.Ino, entryKind(n))
 	if isTaken(err) {
 		return syscall.EEXIST
 	}
@@ -180,19 +192,16 @@ func (t *tx) addLink(n Attr, dir Ino, name string) error {
 		if err := t.countNode(n, 1); err != nil {
 			return err
 		}
-		if err := t.insertEntry(dir, name, n.Ino, 0); err != nil {
-			return err
-		}
-		return t.place(n.Ino, dir, nameHash(name))
 	}
 	if n.Nlink == 1 {
-		err := t.run(`UPDATE entries SET multi = 1 WHERE ino = ?1 AND (parent, h) =
+		err := t.run(`UPDATE entries SET kind = 1 WHERE ino = ?1 AND (parent, h) =
 			(SELECT n.parent, n.h FROM nodes n WHERE n.ino = ?1)`, n.Ino)
 		if err != nil {
 			return err
 		}
 	}
-	if err := t.insertEntry(dir, name, n.Ino, 1); err != nil {
+	n.Nlink++
+	if err := t.insertEntry(dir, name, n); err != nil {
 		return err
 	}
 	return t.place(n.Ino, dir, nameHash(name))

@@ -23,41 +23,39 @@ func (t *tx) intend(key string) error {
 	if key == "" {
 		return nil
 	}
-	_, planned, err := t.intent(key)
-	if err != nil || planned {
+	return t.run("INSERT INTO intents (kh, due, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+		keyHash(key), t.now+t.db.opts.Grace.Nanoseconds(), key)
+}
+
+// HasIntent says that an object waits for its deletion.
+func (db *DB) HasIntent(ctx context.Context, key string) (has bool, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		has, err = c.hasIntent(key)
 		return err
-	}
-	return t.insertIntent(key, t.now+t.db.opts.Grace.Nanoseconds())
+	})
+	return has, err
 }
 
-// intent returns when an object will be deleted, or false.
-func (t *tx) intent(key string) (due int64, ok bool, err error) {
-	r, ok, err := t.one("SELECT due FROM intents WHERE kh = +? AND key = +?", keyHash(key), key)
-	if err != nil || !ok {
-		return 0, false, err
-	}
-	return r.int(0), true, nil
-}
-
-func (t *tx) insertIntent(key string, due int64) error {
-	return t.run("INSERT INTO intents (kh, due, key) VALUES (?, ?, ?)", keyHash(key), due, key)
+func (c *conn) hasIntent(key string) (bool, error) {
+	_, ok, err := c.one("SELECT 1 FROM intents WHERE kh = ? AND key = +?", keyHash(key), key)
+	return ok, err
 }
 
 func (t *tx) deleteIntent(key string) error {
-	return t.run("DELETE FROM intents WHERE kh = +? AND key = +?", keyHash(key), key)
+	return t.run("DELETE FROM intents WHERE kh = ? AND key = +?", keyHash(key), key)
 }
 
 // DueIntents returns objects whose time has come, the longest overdue first.
 func (db *DB) DueIntents(ctx context.Context, now int64, limit int) ([]Intent, error) {
 	scan := func(r row) Intent { return Intent{Key: r.text(0), Due: r.int(1)} }
-	return list(ctx, db, scan, "SELECT key, due FROM intents WHERE due <= ? ORDER BY due, id LIMIT ?", now, limit)
+	return list(ctx, db, scan, "SELECT key, due FROM intents WHERE due <= ? ORDER BY due LIMIT ?", now, limit)
 }
 
 // ClaimIntent asks for leave to delete an object. When a version needs it again the intent is dropped and the answer
 // is false. After true the caller deletes the object and calls FinishIntent; a crash between repeats the deletion.
 func (db *DB) ClaimIntent(ctx context.Context, key string, d Durability) (del bool, err error) {
 	err = db.update(ctx, d, func(t *tx) error {
-		_, ok, err := t.intent(key)
+		ok, err := t.hasIntent(key)
 		if del = ok; err != nil || !ok {
 			return err
 		}
@@ -78,14 +76,8 @@ func (db *DB) FinishIntent(ctx context.Context, key string, d Durability) error 
 // AddIntent plans to delete an object at a time, or at the earlier one that was planned before.
 func (db *DB) AddIntent(ctx context.Context, key string, due int64, d Durability) error {
 	return db.update(ctx, d, func(t *tx) error {
-		planned, ok, err := t.intent(key)
-		if err != nil || ok && planned <= due {
-			return err
-		}
-		if err := t.deleteIntent(key); err != nil {
-			return err
-		}
-		return t.insertIntent(key, due)
+		return t.run(`INSERT INTO intents (kh, due, key) VALUES (?, ?, ?)
+			ON CONFLICT DO UPDATE SET due = min(due, excluded.due) WHERE key = excluded.key`, keyHash(key), due, key)
 	})
 }
 

@@ -13,7 +13,8 @@ import (
 var migrations embed.FS
 
 // tempSchema makes the scratch tables of the writer, which live in memory.
-const tempSchema = `CREATE TEMP TABLE doomed (ino INTEGER PRIMARY KEY, links INTEGER NOT NULL)`
+const tempSchema = `CREATE TEMP TABLE doomed (ino INTEGER PRIMARY KEY, links INTEGER NOT NULL);
+	CREATE TEMP TABLE doomed_dirs (ino INTEGER PRIMARY KEY)`
 
 // migrate runs every migration whose number is above the schema's, each in its own transaction.
 func migrate(c *conn, path string) error {

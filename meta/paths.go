@@ -20,7 +20,7 @@ func (db *DB) Names(ctx context.Context, ino Ino) (links []Link, err error) {
 		}
 		if n.Nlink > 1 && !n.IsDir() {
 			links, err = collect(c, scan,
-				"SELECT parent, name FROM entries WHERE multi = 1 AND ino = +? ORDER BY parent, h, name", ino)
+				"SELECT parent, name FROM entries WHERE kind = 1 AND ino = +? ORDER BY parent, h, name", ino)
 			return err
 		}
 		links, err = collect(c, scan, "SELECT e.parent, e.name FROM nodes n CROSS JOIN "+newestEntry+" WHERE n.ino = ?", ino)

@@ -203,12 +203,8 @@ func (t *tx) exchange(m move) (Renamed, error) {
 
 // putAt lets the entry with a name in n.Parent point to n.
 func (t *tx) putAt(n Attr, name string) error {
-	multi := 0
-	if n.Nlink > 1 && !n.IsDir() {
-		multi = 1
-	}
-	err := t.run("UPDATE entries SET ino = ?, multi = ? WHERE parent = ? AND h = ? AND name = ?",
-		n.Ino, multi, n.Parent, nameHash(name), []byte(name))
+	err := t.run("UPDATE entries SET ino = ?, kind = ? WHERE parent = ? AND h = ? AND name = ?",
+		n.Ino, entryKind(n), n.Parent, nameHash(name), []byte(name))
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func (t *tx) unlinkNode(n Attr, parent Ino, name string, keep func(Ino) bool) (R
 
 // placeAgain gives a node that lost one of several names the place of another, in its present directory if it can.
 func (t *tx) placeAgain(n Attr) (Ino, error) {
-	r, ok, err := t.one(`SELECT parent, h FROM entries WHERE multi = 1 AND ino = +? ORDER BY parent = +? DESC LIMIT 1`,
+	r, ok, err := t.one(`SELECT parent, h FROM entries WHERE kind = 1 AND ino = +? ORDER BY parent = +? DESC LIMIT 1`,
 		n.Ino, n.Parent)
 	if err == nil && !ok {
 		err = fmt.Errorf("meta: node %d has link count %d and no names: %w", n.Ino, n.Nlink, syscall.EIO)
@@ -153,7 +153,10 @@ func (t *tx) deleteVersions(ino Ino) ([]string, error) {
 			staging = append(staging, v.Staging)
 		}
 	}
-	// Redo records go with their versions, by their foreign key.
+	err = t.run("DELETE FROM redos WHERE version IN (SELECT id FROM versions WHERE ino = +? AND state = 3)", ino)
+	if err != nil {
+		return nil, err
+	}
 	return staging, t.run("DELETE FROM versions WHERE ino = +?", ino)
 }
 

@@ -41,10 +41,11 @@ CREATE TABLE entries (
 	h      INTEGER NOT NULL,
 	name   BLOB NOT NULL,
 	ino    INTEGER NOT NULL,
-	multi  INTEGER NOT NULL, -- 1 in all entries of a node with several; only those are worth an index
+	kind   INTEGER NOT NULL, -- 2 of a directory, 1 in all entries of a file with several, else 0
 	PRIMARY KEY (parent, h, name)
 ) WITHOUT ROWID;
-CREATE INDEX entries_multi ON entries(ino) WHERE multi = 1;
+-- A node with one entry is found by its place, nodes(parent, h): an index of them all would cost more than the rest.
+CREATE INDEX entries_multi ON entries(ino) WHERE kind = 1;
 
 -- kh is a hash of key: an index of keys would cost more than the rest of the row.
 CREATE TABLE versions (
@@ -68,19 +69,18 @@ CREATE INDEX versions_pending ON versions(state) WHERE state IN (1, 3);
 CREATE INDEX versions_unsummed ON versions(id) WHERE state = 2 AND sum = '';
 
 CREATE TABLE redos (
-	version  INTEGER PRIMARY KEY REFERENCES versions(id) ON DELETE CASCADE,
+	version  INTEGER PRIMARY KEY,
 	base_key TEXT NOT NULL,
 	ranges   BLOB
 );
 CREATE INDEX redos_base ON redos(base_key);
 
+-- Two keys with one hash are not worth a second index: the later one is not recorded, and its object is found by gc.
 CREATE TABLE intents (
-	id  INTEGER PRIMARY KEY,
-	kh  INTEGER NOT NULL,
+	kh  INTEGER PRIMARY KEY,
 	due INTEGER NOT NULL,
 	key TEXT NOT NULL
 );
-CREATE INDEX intents_key ON intents(kh);
 CREATE INDEX intents_due ON intents(due);
 
 CREATE TABLE uploads (
