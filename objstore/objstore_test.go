@@ -92,9 +92,11 @@ type (
 	}
 )
 
-func (signer) PresignGet(context.Context, string, time.Duration) (string, error) { return "signed", nil }
-func (s shell) Unwrap() Store                                                    { return s.Store }
-func (g guard) Unwrap() Store                                                    { return g.Store }
+func (signer) PresignGet(context.Context, string, time.Duration) (string, error) {
+	return "signed", nil
+}
+func (s shell) Unwrap() Store { return s.Store }
+func (g guard) Unwrap() Store { return g.Store }
 
 func (g guard) Ability(target any) bool {
 	if p, ok := target.(*Presigner); ok && g.show {

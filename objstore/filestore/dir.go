@@ -172,8 +172,8 @@ type group struct {
 	flush func() error
 
 	mu   sync.Mutex
-	next *commit    // guarded by mu; the flush that has not begun
-	busy sync.Mutex // held during a flush
+	next *commit // guarded by mu; the flush that has not begun, if anyone waits for one
+	last *commit // guarded by mu; the one that began last
 }
 
 type commit struct {
@@ -185,7 +185,7 @@ type commit struct {
 // as soon as the one before it has ended; whoever comes meanwhile joins.
 func (g *group) wait() error {
 	g.mu.Lock()
-	c, lead := g.next, g.next == nil
+	c, before, lead := g.next, g.last, g.next == nil
 	if lead {
 		c = &commit{done: make(chan struct{})}
 		g.next = c
@@ -195,12 +195,13 @@ func (g *group) wait() error {
 		<-c.done
 		return c.err
 	}
-	g.busy.Lock()
+	if before != nil {
+		<-before.done
+	}
 	g.mu.Lock()
-	g.next = nil
+	g.next, g.last = nil, c
 	g.mu.Unlock()
 	c.err = g.flush()
-	g.busy.Unlock()
 	close(c.done)
 	return c.err
 }

@@ -241,7 +241,7 @@ func (s *Store) eachUpload(ctx context.Context, fn func(*upload) error) error {
 		}
 		defer f.Close()
 		return readEntries(ctx, f, func(e fs.DirEntry) error {
-			if !isID(e.Name()) {
+			if !e.IsDir() || !isID(e.Name()) {
 				return nil
 			}
 			return fn(&upload{s: s, id: e.Name()})

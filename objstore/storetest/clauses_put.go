@@ -72,7 +72,7 @@ func lookalikeKeys(t *testing.T, s objstore.Store) {
 		"a", "a/a", "a/a/a", "A", "a.b", "a/b", "a-b", ".tmp", ".tmp/x", ".uploads", ".uploads/x/manifest", "%.tmp/x",
 		"done", "00001", "manifest", "d/.tmp/x",
 	}
-	for i := range 256 {
+	for i := 0; i < 256; i += 15 {
 		hex := fmt.Sprintf("%02x", i)
 		all = append(all, hex, "a/"+hex, "%"+hex+"/x", "%%"+hex+"/x", hex+"/x", hex+"/"+hex, "a/"+hex+"/"+hex)
 	}
