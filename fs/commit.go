@@ -34,21 +34,31 @@ func (h *Handle) Sync(ctx context.Context, dataOnly bool) error {
 
 func (h *Handle) commit(ctx context.Context, o commitOptions) error {
 	h.v.e.mu.Lock()
-	defer h.v.e.mu.Unlock()
-	return h.v.commit(detach(ctx), o)
+	changed, err := h.v.commit(detach(ctx), o)
+	h.v.e.mu.Unlock()
+	if changed {
+		h.f.emitContent(h.v.ino)
+	}
+	return err
 }
 
-// commit makes the content of the view the file's current version, if it differs from the last commit. The caller holds e.mu.
+// emitContent tells of a version that came from the mount.
+func (f *FS) emitContent(ino Ino) {
+	f.emit(Event{Op: "update", Ino: ino, Content: true, Attrs: true, Origin: originMount})
+}
+
+// commit makes the content of the view the file's current version, if it differs from the last commit, and tells whether it did. The
+// caller holds e.mu.
 //
 // With a store that adopts local files the work file itself becomes the version, in staging at first: as long as handles are open the
 // kernel may go on writing to it. It moves to the store when the last handle is released (publish). Any other store gets the bytes before
 // the metadata commit.
-func (v *view) commit(ctx context.Context, o commitOptions) error {
+func (v *view) commit(ctx context.Context, o commitOptions) (changed bool, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	changed, err := v.pending()
+	changed, err = v.pending()
 	if err != nil || v.f.table.orphaned(v.e) {
-		return err
+		return false, err
 	}
 	if changed {
 		err = v.commitWork(ctx, o)
@@ -58,7 +68,7 @@ func (v *view) commit(ctx context.Context, o commitOptions) error {
 	if err == nil && o.last {
 		v.publish(ctx)
 	}
-	return err
+	return changed && err == nil, err
 }
 
 // pending tells whether there is something to commit; changes on top of a content that another face replaced are ESTALE.
@@ -142,11 +152,7 @@ func (v *view) adoptCommit(ctx context.Context, args meta.CommitArgs, s stamp, o
 	v.src, v.base = nil, done.Version
 	v.base.Synced = o.durable
 	f.discard(without(done.Staging, v.work.name)...)
-	if err := v.seal(ctx, s); err != nil {
-		return err
-	}
-	f.emit(Event{Op: "update", Ino: v.ino, Content: true, Attrs: true, Origin: originMount})
-	return nil
+	return v.seal(ctx, s)
 }
 
 // seal ends a commit: a file the kernel writes stays the work file, marked as unchanged; one that only the daemon writes is final and

@@ -228,3 +228,44 @@ func TestAbortLeavesNoTrace(t *testing.T) {
 		t.Errorf("left in staging: %v", names)
 	}
 }
+
+func TestWriterOnTheMountLeavesAnEarlierReaderOfTheSameFileAlone(t *testing.T) {
+	c := newCore(t)
+	h := c.create("a")
+	c.write(h, 0, "version one")
+	ok(t, h.Flush(t.Context()))
+	keeps := c.open("/a", os.O_RDONLY) // keeps the view, and so the work file, in use
+	defer keeps.Release()
+	h.Release()
+	r := must(c.OpenReader(t.Context(), c.dav, "/a"))(t)
+	defer r.Close()
+	w := c.open("/a", os.O_RDWR)
+	c.write(w, 0, "VERSION TWO")
+	var b [16]byte
+	if n, _ := r.ReadAt(b[:], 0); string(b[:n]) != "version one" {
+		t.Errorf("the reader sees %q", b[:n])
+	}
+	ok(t, w.Flush(t.Context()))
+	w.Release()
+	if got := c.get("/a"); got != "VERSION TWO" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestTmpfileThatGetsAName(t *testing.T) {
+	eachStore(t, func(t *testing.T, c *core) {
+		_, h, err := c.Tmpfile(t.Context(), c.mount, RootIno, 0o600, os.O_RDWR, true)
+		ok(t, err)
+		c.write(h, 0, "text")
+		ok(t, h.Flush(t.Context()))
+		must(c.Link(t.Context(), c.mount, h.Ino(), RootIno, "named"))(t)
+		if got := c.get("/named"); got != "text" {
+			t.Errorf("got %q", got)
+		}
+		h.Release()
+		_, lost, err := c.Tmpfile(t.Context(), c.mount, RootIno, 0o600, os.O_RDWR, true)
+		ok(t, err)
+		lost.Release()
+		c.fsckClean()
+	})
+}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tote/meta"
 	"tote/objstore"
 )
@@ -43,6 +45,7 @@ type FS struct {
 	sources *sourceTable
 	events  broker
 	settler *settler
+	thaws   bool     // a published file can be given to a writer on the mount (view.thaw)
 	tenants sync.Map // name -> meta.Tenant, and id -> name
 	keys    keyGuard
 	copyMu  sync.Mutex
@@ -72,6 +75,7 @@ func Open(ctx context.Context, db *meta.DB, store objstore.Store, opts Options) 
 	f.table = newOpenTable()
 	f.sources = newSourceTable()
 	f.settler = newSettler(f)
+	f.thaws = f.canThaw()
 	f.locked.Store(true) // until the first look proves otherwise
 	if err := f.recover(ctx); err != nil {
 		return nil, err
@@ -81,6 +85,26 @@ func Open(ctx context.Context, db *meta.DB, store objstore.Store, opts Options) 
 	f.work.Go(func() { f.settler.run(run) })
 	f.work.Go(func() { f.sumLoop(run) })
 	return f, nil
+}
+
+// canThaw tells whether objects are files on the file system of the staging directory, so that they can have a name there too.
+func (f *FS) canThaw() bool {
+	finder, ok := objstore.As[objstore.PathFinder](f.store)
+	if !ok {
+		return false
+	}
+	path, err := finder.Path("probe")
+	for err == nil {
+		var a, b unix.Stat_t
+		if err = unix.Stat(path, &a); err == nil {
+			return unix.Stat(f.staging.dir, &b) == nil && a.Dev == b.Dev
+		}
+		if path == "/" || !errors.Is(err, os.ErrNotExist) {
+			return false
+		}
+		path, err = filepath.Dir(path), nil
+	}
+	return false
 }
 
 func (o Options) withDefaults() Options {

@@ -87,7 +87,7 @@ func (f *FS) checkVersion(ctx context.Context, v Version, deep bool) error {
 	if !deep || v.Sum == "" || v.State != meta.StateStored {
 		return nil
 	}
-	sum, _, err := f.sumVersion(ctx, v)
+	sum, err := f.sumVersion(ctx, v)
 	if err == nil && sum != v.Sum {
 		err = fmt.Errorf("checksum is %s, not %s", sum, v.Sum)
 	}

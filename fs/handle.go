@@ -69,16 +69,19 @@ func openable(attr Attr) error {
 
 // attach makes a handle on the node's view, and the view when there is none. On success the handle owns the caller's hold on e.
 func (f *FS) attach(ctx context.Context, a *Actor, e *openIno, attr Attr, flags int, through bool) (*Handle, error) {
-	writable := flags&syscall.O_ACCMODE != syscall.O_RDONLY
 	trunc := flags&syscall.O_TRUNC != 0
+	writable := flags&syscall.O_ACCMODE != syscall.O_RDONLY || trunc
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	v := e.view
 	var err error
-	if v == nil {
-		v, err = f.newView(ctx, e, attr, writable || trunc, trunc, through)
-	} else if (writable || trunc) && v.through && v.readOnly() {
+	switch {
+	case v == nil:
+		v, err = f.newView(ctx, e, attr, writable, trunc, through)
+	case writable && v.through && v.readOnly():
 		err = v.thaw(ctx, attr.Mtime)
+	case writable:
+		err = v.unshare()
 	}
 	if err == nil && trunc {
 		err = v.cutToZero()
@@ -261,24 +264,29 @@ func (h *Handle) Release() {
 	if h.writable {
 		v.writers--
 	}
+	changed := false
 	if v.handles == 0 {
-		v.lastRelease()
+		changed = v.lastRelease()
 		if e.view == v {
 			f.table.setView(e, nil)
 		}
 	}
 	e.idle.Broadcast()
 	e.mu.Unlock()
+	if changed {
+		f.emitContent(v.ino)
+	}
 	f.letGo(e)
 }
 
 // lastRelease commits a late change and hands the work file to the store; the caller holds e.mu.
-func (v *view) lastRelease() {
-	err := v.commit(context.Background(), commitOptions{last: true})
+func (v *view) lastRelease() (changed bool) {
+	changed, err := v.commit(context.Background(), commitOptions{last: true})
 	if err != nil && !errors.Is(err, syscall.ESTALE) {
 		v.f.log.Error("changes made after the last close of a file were lost", "ino", v.ino, "err", err)
 	}
 	v.end()
+	return changed
 }
 
 // end lets everything go that the view holds.

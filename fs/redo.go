@@ -49,6 +49,8 @@ func (v *view) commitRedo(ctx context.Context, o commitOptions) error {
 	if err != nil {
 		return err
 	}
+	f.keys.claim(v.base.Key) // until the rename no version refers to this key
+	defer f.keys.release(v.base.Key)
 	edit := ranges{spans: append([]span(nil), w.written.spans...)}
 	args.State = meta.StateRedo
 	args.Redo = &meta.Redo{BaseKey: v.base.Key, Ranges: encodeEdit(edit, w.baseLen)}
@@ -65,11 +67,7 @@ func (v *view) commitRedo(ctx context.Context, o commitOptions) error {
 	redo := *args.Redo
 	redo.Version = v.base
 	f.discard(without(done.Staging, w.name)...)
-	if err := f.applyAndNote(ctx, redo); err != nil {
-		return err
-	}
-	f.emit(Event{Op: "update", Ino: v.ino, Content: true, Attrs: true, Origin: originMount})
-	return nil
+	return f.applyAndNote(ctx, redo)
 }
 
 // settleBase makes an earlier edit in place durable before its redo record is given up for the next one.

@@ -78,6 +78,17 @@ func (f *FS) closeSource(s *source) {
 	}
 }
 
+// borrow takes a share in the source of a version, nil when nobody has it open. closeSource gives it back.
+func (t *sourceTable) borrow(version int64) *source {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.open[version]
+	if s != nil {
+		s.refs++
+	}
+	return s
+}
+
 // sole tells whether the caller is the only one who holds s.
 func (t *sourceTable) sole(s *source) bool {
 	t.mu.Lock()

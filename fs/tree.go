@@ -119,6 +119,14 @@ func (f *FS) link(ctx context.Context, a *Actor, ino, parent Ino, name string) (
 		}
 		return Attr{}, err
 	}
+	if v := f.table.viewOf(ino); v != nil && args.Tmpfile { // what was written while it had no name
+		v.e.mu.Lock()
+		_, err = v.commit(ctx, commitOptions{})
+		v.e.mu.Unlock()
+		if err != nil {
+			return Attr{}, err
+		}
+	}
 	f.emit(Event{Op: "link", Ino: ino, Parent: parent, Name: name, Entry: true, Attrs: true, Origin: a.Origin})
 	return f.overlay(attr)
 }

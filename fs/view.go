@@ -145,7 +145,7 @@ func (f *FS) newView(ctx context.Context, e *openIno, attr Attr, writable, trunc
 	if err := v.openBase(ctx); err != nil {
 		return nil, err
 	}
-	if !writable && through && v.src != nil && v.src.file != nil {
+	if !writable && through && f.thaws && v.src != nil && v.src.file != nil {
 		v.through, v.back = true, &Backing{File: v.src.file}
 	}
 	return v, nil
@@ -371,6 +371,34 @@ func (v *view) thaw(ctx context.Context, mtime int64) error {
 	f.closeSource(v.src)
 	v.src, v.work, v.back.File = nil, w, file
 	return nil
+}
+
+// unshare gives readers of other faces, who opened the present version while nobody could write it, bytes of their own before a writer
+// gets its file. The caller holds e.mu.
+func (v *view) unshare() error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	w := v.work
+	if w == nil || v.base.ID == 0 || v.base.Staging != w.name {
+		return nil
+	}
+	s := v.f.sources.borrow(v.base.ID)
+	if s == nil {
+		return nil
+	}
+	defer v.f.closeSource(s)
+	twin, name, err := v.f.staging.create()
+	if err != nil {
+		return err
+	}
+	v.f.discard(name) // the readers' open file is all there is of it
+	if err = copyRange(twin, w.file, 0, v.base.Size); err == nil {
+		err = s.swap(twin)
+	}
+	if err != nil {
+		twin.Close()
+	}
+	return err
 }
 
 // replaceObject puts a copy of the base in the place of its object and opens the old file, by its name in staging, for writing.
