@@ -2,6 +2,7 @@ package restapi
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -81,9 +82,15 @@ func readForm(h http.Header, b *body, maxObject, maxFile int64, to sink) (*form,
 		return nil, errSyntax
 	}
 	in := bufio.NewReaderSize(b, 64<<10)
-	p := formReader{mr: multipart.NewReader(in, trueBoundary(in, boundary)), maxObject: maxObject, maxFile: maxFile, to: to}
+	boundary = trueBoundary(in, boundary)
+	end := &tail{r: in}
+	p := formReader{mr: multipart.NewReader(end, boundary), maxObject: maxObject, maxFile: maxFile, to: to}
 	p.f.object = map[string]json.RawMessage{}
-	if err := p.parts(); err != nil {
+	err := p.parts()
+	if err == nil && !end.closed(boundary) {
+		err = errSyntax
+	}
+	if err != nil {
 		if b.err != nil {
 			return nil, b.err // the connection, not the framing
 		}
@@ -108,6 +115,33 @@ func trueBoundary(in *bufio.Reader, boundary string) string {
 		return short
 	}
 	return boundary
+}
+
+// tail remembers the last bytes that went to the multipart reader. That reader takes a body that ends within the headers of a part for a
+// complete one, so whether the closing delimiter was there has to be seen here.
+type tail struct {
+	r    io.Reader
+	last []byte
+	cut  bool // there was more before last
+}
+
+// tailSize is more than the multipart reader reads ahead of what it has understood.
+const tailSize = 32 << 10
+
+func (t *tail) Read(p []byte) (int, error) {
+	n, err := t.r.Read(p)
+	t.last = append(t.last, p[:n]...)
+	if over := len(t.last) - tailSize; over > tailSize {
+		t.last = t.last[:copy(t.last, t.last[over:])]
+		t.cut = true
+	}
+	return n, err
+}
+
+// closed tells whether the closing delimiter went by.
+func (t *tail) closed(boundary string) bool {
+	mark := "--" + boundary + "--"
+	return bytes.Contains(t.last, []byte("\n"+mark)) || !t.cut && bytes.HasPrefix(t.last, []byte(mark))
 }
 
 // formReader reads the parts of one form.
