@@ -28,9 +28,10 @@ func (f *FS) property(ctx context.Context, ino Ino, space, name string) (string,
 	return "", nil
 }
 
-// contentType is the type given at upload, "" when none was.
+// contentType is the type given at upload, "" when none was, also for a file that has just been removed.
 func (f *FS) contentType(ctx context.Context, ino Ino) (string, error) {
-	return f.property(ctx, ino, "", PropContentType)
+	t, err := f.property(ctx, ino, "", PropContentType)
+	return t, ignore(err, syscall.ENOENT)
 }
 
 // Props are all properties of a node.

@@ -26,14 +26,24 @@ type Reader struct {
 	of   *os.File // the file that own was made from
 }
 
+// openTries is how often a path is resolved again when the file it led to was replaced by a rename before it could be opened.
+const openTries = 100
+
 // OpenReader opens the file at path for reading.
 func (f *FS) OpenReader(ctx context.Context, a *Actor, path string) (*Reader, error) {
-	info, err := f.Stat(ctx, a, path)
-	if err != nil {
-		return nil, err
+	for try := 1; ; try++ {
+		info, err := f.Stat(ctx, a, path)
+		if err != nil {
+			return nil, err
+		}
+		r, err := f.openReader(ctx, a, info)
+		if err == nil {
+			return r, nil
+		}
+		if !errors.Is(err, syscall.ENOENT) || try == openTries {
+			return nil, fail("open", path, err)
+		}
 	}
-	r, err := f.openReader(ctx, a, info)
-	return r, fail("open", path, err)
 }
 
 // OpenReaderIno opens a file by number for reading.
