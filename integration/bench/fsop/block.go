@@ -1,0 +1,32 @@
+package fsop
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/rand/v2"
+)
+
+// Block is the size of one read or write of the sequential operations.
+const Block = 1 << 20
+
+// Pattern makes the bytes of big files: one block that does not compress, with its number in front. Two blocks of a file differ, so a
+// block that is missing, stale or in the wrong place is found.
+type Pattern struct{ block []byte }
+
+// NewPattern makes a pattern; equal seeds make equal files.
+func NewPattern(seed uint64) *Pattern {
+	p := &Pattern{block: make([]byte, Block)}
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], seed)
+	rand.NewChaCha8(key).Read(p.block)
+	return p
+}
+
+// At returns the i-th block. It is valid until the next call.
+func (p *Pattern) At(i int) []byte {
+	binary.LittleEndian.PutUint64(p.block, uint64(i))
+	return p.block
+}
+
+// Is tells whether got is the i-th block.
+func (p *Pattern) Is(i int, got []byte) bool { return bytes.Equal(got, p.At(i)) }

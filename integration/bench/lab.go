@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"crypto/rand"
+
+	"golang.org/x/sys/unix"
+
+	"tote/integration/bench/child"
+	"tote/integration/bench/davop"
+)
+
+// Names of the targets.
+const (
+	native   = "native"
+	loopback = "loopback"
+	dirDAV   = "dir"
+	tote     = "tote"
+)
+
+// target is one of the things that are measured.
+type target struct {
+	name string
+	dir  string        // where files are made: the directory itself or a mount of it
+	dav  *davop.Client // nil: no WebDAV
+}
+
+// lab is a directory on the disk, and the servers that work in it.
+type lab struct {
+	cfg     config
+	work    string // everything is in here
+	source  string // the Go source tree
+	targets map[string]*target
+	servers []*child.Process
+	tote    *child.Process
+	mounts  []string
+}
+
+const (
+	startPatience = 30 * time.Second
+	stopPatience  = 20 * time.Second
+	needFree      = 20 << 30
+	needFreeQuick = 4 << 30
+	tmpfsMagic    = 0x01021994
+)
+
+// newLab checks what the benchmark needs and makes its directory.
+func newLab(ctx context.Context, c config) (*lab, error) {
+	if err := checkMachine(c); err != nil {
+		return nil, err
+	}
+	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+	if err != nil {
+		return nil, fmt.Errorf("go env GOROOT: %w", err)
+	}
+	work, err := os.MkdirTemp(c.dir, "tote-bench-")
+	if err != nil {
+		return nil, err
+	}
+	l := &lab{cfg: c, work: work, source: filepath.Join(strings.TrimSpace(string(root)), "src"), targets: map[string]*target{}}
+	for _, name := range []string{"bin", "native", "below", "loopback", "dav", "data", "mnt"} {
+		if err := os.Mkdir(l.path(name), 0o755); err != nil {
+			return nil, errors.Join(err, l.close())
+		}
+	}
+	return l, nil
+}
+
+func checkMachine(c config) error {
+	if os.Geteuid() != 0 {
+		return errors.New("only root can mount with passthrough and drop the kernel's caches: run it as root")
+	}
+	for _, tool := range []string{"go", "rsync", "curl", "ls", "rm"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return fmt.Errorf("%s is not installed", tool)
+		}
+	}
+	if _, err := os.Stat("/dev/fuse"); err != nil {
+		return fmt.Errorf("there is no FUSE here: %w", err)
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(c.dir, &st); err != nil {
+		return fmt.Errorf("%s: %w", c.dir, err)
+	}
+	need := int64(needFree)
+	if c.quick {
+		need = needFreeQuick
+	}
+	if free := int64(st.Bavail) * st.Bsize; free < need {
+		return fmt.Errorf("%s has %d GiB free, %d are needed: choose another directory with -dir", c.dir, free>>30, need>>30)
+	}
+	if st.Type == tmpfsMagic {
+		return fmt.Errorf("%s is in memory: choose a directory on a disk with -dir", c.dir)
+	}
+	return nil
+}
+
+func (l *lab) path(name ...string) string { return filepath.Join(append([]string{l.work}, name...)...) }
+
+// start builds the programs and brings everything up.
+func (l *lab) start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute) // the first build compiles SQLite
+	defer cancel()
+	if err := l.build(ctx); err != nil {
+		return err
+	}
+	l.targets[native] = &target{name: native, dir: l.path("native")}
+	for _, f := range []func(context.Context) error{l.startLoopback, l.startDir, l.startTote} {
+		if err := f(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *lab) build(ctx context.Context) error {
+	packages := []string{"tote/integration/bench/loopback", "tote/integration/bench/davdir"}
+	if l.cfg.tote == "" {
+		packages = append(packages, "tote/cmd/tote")
+	}
+	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-o", l.path("bin") + "/"}, packages...)
+	if out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// serve starts a server and waits until up is content.
+func (l *lab) serve(ctx context.Context, name string, env, argv []string, up func(*child.Process) func() error) (*child.Process, error) {
+	p, err := child.Start(name, l.path(name+".log"), env, argv...)
+	if err != nil {
+		return nil, err
+	}
+	l.servers = append(l.servers, p)
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	return p, p.Ready(ctx, up(p))
+}
+
+func saysReady(p *child.Process) func() error { return p.Said("ready") }
+
+func (l *lab) startLoopback(ctx context.Context) error {
+	dir := l.path("loopback")
+	l.mounts = append(l.mounts, dir)
+	l.targets[loopback] = &target{name: loopback, dir: dir}
+	_, err := l.serve(ctx, loopback, nil, []string{l.path("bin", "loopback"), dir, l.path("below")}, saysReady)
+	return err
+}
+
+func (l *lab) startDir(ctx context.Context) error {
+	addr, err := freeAddr()
+	if err != nil {
+		return err
+	}
+	l.targets[dirDAV] = &target{name: dirDAV, dir: l.path("dav"), dav: davop.New("http://"+addr+"/dav/", "", "")}
+	_, err = l.serve(ctx, dirDAV, nil, []string{l.path("bin", "davdir"), addr, l.path("dav")}, saysReady)
+	return err
+}
+
+func (l *lab) startTote(ctx context.Context) error {
+	addr, err := freeAddr()
+	if err != nil {
+		return err
+	}
+	binary, password, dir := l.cfg.tote, rand.Text(), l.path("mnt")
+	if binary == "" {
+		binary = l.path("bin", "tote")
+	}
+	l.mounts = append(l.mounts, dir)
+	l.targets[tote] = &target{name: tote, dir: dir, dav: davop.New("http://"+addr+"/dav/", "admin", password)}
+	argv := []string{binary, "serve", "--data", l.path("data"), "--mount", dir, "--listen", addr, "--log-level", "warn"}
+	ready := func(*child.Process) func() error { return func() error { return probe(ctx, "http://"+addr+"/readyz") } }
+	l.tote, err = l.serve(ctx, tote, []string{"TOTE_ADMIN_PASSWORD=" + password}, argv, ready)
+	return err
+}
+
+// freeAddr is a loopback address that nobody listens on.
+func freeAddr() (string, error) {
+	s, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer s.Close()
+	return s.Addr().String(), nil
+}
+
+func probe(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, res.Status)
+	}
+	return nil
+}
+
+// alive returns an error when a server has ended by itself.
+func (l *lab) alive() error {
+	for _, p := range l.servers {
+		if err := p.Alive(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close stops the servers, last first, takes away what they left mounted, and removes the directory.
+func (l *lab) close() error {
+	var errs []error
+	for _, t := range l.targets {
+		if t.dav != nil {
+			t.dav.Close()
+		}
+	}
+	for i := len(l.servers) - 1; i >= 0; i-- {
+		errs = append(errs, l.servers[i].Stop(stopPatience))
+	}
+	for _, dir := range l.mounts {
+		// A server that stopped in order has unmounted: then there is nothing here, which is EINVAL.
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil && err != unix.EINVAL {
+			return errors.Join(append(errs, fmt.Errorf("unmount %s: %w; its files are left in %s", dir, err, l.work))...)
+		}
+	}
+	return errors.Join(append(errs, os.RemoveAll(l.work))...)
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+)
+
+// step is something that is done to one target after the other, once per run. One step may yield several measures, because the second needs
+// what the first one made.
+type step struct {
+	name    string
+	on      []string // names of targets
+	prepare func(ctx context.Context, b *bench, t *target) error
+	run     func(ctx context.Context, b *bench, t *target, at string) error
+}
+
+// mounted and shared are the targets of the two kinds of steps.
+func mounted() []string { return []string{native, loopback, tote} }
+func shared() []string  { return []string{dirDAV, tote} }
+
+// steps lists all steps in their order.
+func steps() []step {
+	return []step{
+		{name: "big", on: mounted(), run: bigFile},
+		{name: "small", on: mounted(), run: smallFiles},
+		{name: "append", on: mounted(), run: appends},
+		{name: "rsync", on: mounted(), run: rsyncTree},
+		{name: "list", on: mounted(), prepare: prepareList, run: list},
+		{name: "rename", on: []string{native, tote}, prepare: prepareTree, run: renameTree},
+		{name: "dav", on: shared(), run: transfers},
+		{name: "davlist", on: shared(), prepare: prepareList, run: davList},
+		{name: "davsmall", on: shared(), run: smallPuts},
+	}
+}
+
+func stepNames() []string {
+	var names []string
+	for _, s := range steps() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+func checkSteps(only []string) error {
+	for _, name := range only {
+		if !slices.Contains(stepNames(), name) {
+			return fmt.Errorf("-only %s: there is no such step, only %v", name, stepNames())
+		}
+	}
+	return nil
+}
+
+// sizes say how much of everything.
+type sizes struct {
+	big      int // blocks of 1 MiB of the file on the mount
+	transfer int // and of the one over WebDAV
+	small    int // files
+	reads    int // random ones
+	appends  int
+	list     int // entries of the directory that is listed
+	tree     int // files below the directory that is renamed
+	puts     int
+}
+
+func (c config) sizes() sizes {
+	if c.quick {
+		return sizes{big: 64, transfer: 32, small: 200, reads: 500, appends: 20, list: 1000, tree: 2000, puts: 50}
+	}
+	return sizes{big: 1024, transfer: 512, small: 2000, reads: 5000, appends: 200, list: 10_000, tree: 100_000, puts: 1000}
+}
+
+// Sizes of small files, and how many clients put them.
+const (
+	smallSize = 4 << 10
+	listSize  = 64
+	manyPuts  = 8
+)
+
+// exists tells whether an earlier step has prepared something already.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
