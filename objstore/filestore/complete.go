@@ -163,15 +163,16 @@ func (u *upload) Abort(ctx context.Context) error {
 	return nil
 }
 
-// drop removes the upload's directory. A Part that is just beginning may keep it from being empty; what is left
-// then is a temporary file like any other, for Sweep.
+// drop removes the upload's directory. Each Part that had opened it before may still add one file to it, so
+// that it may take several tries to find it empty; a Part that comes too late finds it gone.
 func (u *upload) drop() error {
 	tmp := path.Join(tmpDir, rand.Text())
 	if err := u.s.root.Rename(u.path(""), tmp); err != nil {
 		return err
 	}
-	if err := u.s.root.RemoveAll(tmp); !errors.Is(err, syscall.ENOTEMPTY) {
-		return err
+	for {
+		if err := u.s.root.RemoveAll(tmp); !errors.Is(err, syscall.ENOTEMPTY) {
+			return err
+		}
 	}
-	return nil
 }

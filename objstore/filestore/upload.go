@@ -144,8 +144,8 @@ func (u *upload) part(ctx context.Context, number int, fill func(*dir, string) (
 			if err != nil {
 				d.remove(tmp) // Complete, Abort and Sweep would, too
 			}
-			if err != nil && d.gone() {
-				err = fmt.Errorf("%w: the upload is aborted", objstore.ErrNotFound)
+			if errors.Is(err, syscall.ENOENT) {
+				return u.whyGone(err)
 			}
 			return err
 		})
@@ -160,10 +160,27 @@ func (u *upload) part(ctx context.Context, number int, fill func(*dir, string) (
 // flushed: a part that is lost with it is an unknown part to Complete.
 func (u *upload) accept(d *dir, tmp string, number int) error {
 	defer u.s.ids.lock(u.id)()
+	if err := notCompleted(d); err != nil {
+		return err
+	}
+	return d.rename(tmp, d, partName(number))
+}
+
+// whyGone turns the error of a part that lost its file into ErrNotFound if that is because the upload ended,
+// which may be just happening.
+func (u *upload) whyGone(err error) error {
+	defer u.s.ids.lock(u.id)()
+	if ended := u.in(notCompleted); ended != nil {
+		return ended
+	}
+	return err
+}
+
+func notCompleted(d *dir) error {
 	if _, err := d.stat(doneName); err == nil {
 		return fmt.Errorf("%w: the upload is completed", objstore.ErrNotFound)
 	}
-	return notFound(d.rename(tmp, d, partName(number)))
+	return nil
 }
 
 func partName(number int) string { return fmt.Sprintf("%05d", number) }
