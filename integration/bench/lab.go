@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -11,8 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"crypto/rand"
 
 	"golang.org/x/sys/unix"
 
@@ -39,7 +38,7 @@ type target struct {
 type lab struct {
 	cfg     config
 	work    string // everything is in here
-	source  string // the Go source tree
+	source  string // the Go source tree, with -quick a part of it
 	targets map[string]*target
 	servers []*child.Process
 	tote    *child.Process
@@ -67,7 +66,11 @@ func newLab(ctx context.Context, c config) (*lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &lab{cfg: c, work: work, source: filepath.Join(strings.TrimSpace(string(root)), "src"), targets: map[string]*target{}}
+	source := filepath.Join(strings.TrimSpace(string(root)), "src")
+	if c.quick {
+		source = filepath.Join(source, "net")
+	}
+	l := &lab{cfg: c, work: work, source: source, targets: map[string]*target{}}
 	for _, name := range []string{"bin", "native", "below", "loopback", "dav", "data", "mnt"} {
 		if err := os.Mkdir(l.path(name), 0o755); err != nil {
 			return nil, errors.Join(err, l.close())
