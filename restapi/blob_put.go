@@ -256,7 +256,7 @@ func (p *blobPut) object(find finder, ids []string, holder *object) (o, row *obj
 		if err != nil {
 			return nil, nil, err
 		}
-		if old.key == p.key {
+		if old.key == p.key || holder != nil && old.inFile && old.ino() == holder.ino() {
 			id = candidate
 			break
 		}
@@ -264,7 +264,7 @@ func (p *blobPut) object(find finder, ids []string, holder *object) (o, row *obj
 	}
 	switch {
 	case id != "":
-	case holder != nil && holder.owned:
+	case holder != nil:
 		id, old = holder.id, holder
 	default:
 		id = uuid.NewString()

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -287,6 +288,7 @@ func (r *rig) tree() []string {
 		}
 	}
 	walk("/")
+	slices.Sort(out)
 	return out
 }
 
