@@ -53,33 +53,63 @@ func joinTime(sec uint64, nsec uint32) int64 {
 
 // entry fills the answer to a request that names a node. since is inval.mark() from before the core was asked: if another face changed
 // something meanwhile, the kernel uses the answer once and does not keep it.
-func (m *mount) entry(a *fs.Attr, since uint64, out *fuse.EntryOut) {
+func (m *mount) entry(actor *fs.Actor, a *fs.Attr, since uint64, out *fuse.EntryOut) {
+	if node := m.nodes.current(a.Ino); m.mixes(actor, node, a) {
+		m.moveNode(node)
+	}
 	out.NodeId = m.nodes.tell(a.Ino)
 	out.Generation = 1
 	fillAttr(a, &out.Attr)
 	if m.inval.quietSince(since) {
 		out.SetEntryTimeout(m.opts.EntryTimeout)
 		out.SetAttrTimeout(m.opts.AttrTimeout)
+		m.told.set(out.NodeId, a.Version)
 	}
 }
 
-// attrOut fills the answer to a request for attributes. Those of a node that is not the file's current one are never cached: see nodes.go.
-func (m *mount) attrOut(node uint64, a *fs.Attr, since uint64, out *fuse.AttrOut) {
+// attrOut answers a request for the attributes of a node. Those of a node that is not the file's current one are never cached: see nodes.go.
+func (m *mount) attrOut(actor *fs.Actor, node uint64, a *fs.Attr, since uint64, out *fuse.AttrOut) fuse.Status {
+	if m.mixes(actor, node, a) {
+		m.moveNode(node)
+		return staleNode
+	}
 	fillAttr(a, &out.Attr)
 	if m.inval.quietSince(since) && m.nodes.current(a.Ino) == node {
 		out.SetTimeout(m.opts.AttrTimeout)
+		m.told.set(node, a.Version)
 	}
+	return fuse.OK
+}
+
+// mixes tells whether the attributes are those of content that another face has put in the place of what is in the node's page cache. The kernel
+// would serve the old bytes with the new length. Such a node is left to its old handles, whose reads fail with ESTALE, and the file gets
+// another one. If it was only that the attributes were read a moment too early, a is read again.
+func (m *mount) mixes(actor *fs.Actor, node uint64, a *fs.Attr) bool {
+	version, ok := m.io.cachedVersion(node)
+	for ok && version != a.Version {
+		b, err := m.fs.GetAttr(m.base, actor, a.Ino)
+		if err != nil {
+			return false
+		}
+		*a = b
+		var after int64
+		if after, ok = m.io.cachedVersion(node); ok && after == version {
+			return version != a.Version
+		}
+		version = after
+	}
+	return false
 }
 
 // GetAttr is stat(2) and fstat(2).
 func (m *mount) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
 	since := m.inval.mark()
-	a, err := m.fs.GetAttr(m.base, m.actor(&in.InHeader), m.nodes.ino(in.NodeId))
+	actor := m.actor(&in.InHeader)
+	a, err := m.fs.GetAttr(m.base, actor, m.nodes.ino(in.NodeId))
 	if err != nil {
 		return m.status("getattr", m.nodes.ino(in.NodeId), err)
 	}
-	m.attrOut(in.NodeId, &a, since, out)
-	return fuse.OK
+	return m.attrOut(actor, in.NodeId, &a, since, out)
 }
 
 // SetAttr is chmod, chown, utimensat, truncate and ftruncate.
@@ -105,8 +135,7 @@ func (m *mount) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOut
 	if s.Mode != nil {
 		m.io.setPrivileged(in.NodeId, privileged(a.Mode))
 	}
-	m.attrOut(in.NodeId, &a, since, out)
-	return fuse.OK
+	return m.attrOut(actor, in.NodeId, &a, since, out)
 }
 
 // handleOf is the open file that came with a request for a change, if any.

@@ -61,13 +61,14 @@ func (m *mount) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryLi
 // ReadDirPlus lists names with attributes.
 func (m *mount) ReadDirPlus(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
 	since := m.inval.mark()
+	actor := m.actor(&in.InHeader)
 	return m.list(in, direntPlusBytes, func(e fuse.DirEntry, a *fs.Attr) bool {
 		eo := out.AddDirLookupEntry(e)
 		if eo == nil {
 			return false
 		}
 		if a != nil { // "." and ".." are not looked up: NodeId 0
-			m.entry(a, since, eo)
+			m.entry(actor, a, since, eo)
 		}
 		return true
 	})

@@ -13,7 +13,8 @@ import (
 // Lookup finds a name. The absence of one is an answer as well, which the kernel may keep.
 func (m *mount) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
 	since := m.inval.mark()
-	a, err := m.fs.Lookup(m.base, m.actor(in), m.nodes.ino(in.NodeId), name)
+	actor := m.actor(in)
+	a, err := m.fs.Lookup(m.base, actor, m.nodes.ino(in.NodeId), name)
 	if errors.Is(err, syscall.ENOENT) {
 		if m.inval.quietSince(since) && !volatile(name) {
 			out.SetEntryTimeout(m.opts.NegativeTimeout)
@@ -23,7 +24,7 @@ func (m *mount) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *f
 	if err != nil {
 		return m.status("lookup", m.nodes.ino(in.NodeId), err)
 	}
-	m.entry(&a, since, out)
+	m.entry(actor, &a, since, out)
 	if volatile(name) {
 		out.SetEntryTimeout(0)
 	}
@@ -38,7 +39,7 @@ func (m *mount) made(op string, in *fuse.InHeader, a *fs.Attr, err error, since 
 	if err != nil {
 		return m.status(op, m.nodes.ino(in.NodeId), err)
 	}
-	m.entry(a, since, out)
+	m.entry(m.actor(in), a, since, out)
 	return fuse.OK
 }
 

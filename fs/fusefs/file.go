@@ -2,6 +2,7 @@ package fusefs
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"syscall"
 
@@ -44,14 +45,14 @@ func (m *mount) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse
 	if writable {
 		a, err := m.fs.GetAttr(ctx, actor, ino)
 		if err != nil {
-			return m.status("open", ino, err)
+			return m.openStatus(ino, err)
 		}
 		priv = privileged(a.Mode)
 	}
 	v, err := m.place(ctx, of, in.NodeId, placement{flags: flags, priv: priv}, out)
 	switch {
 	case err != nil:
-		return m.status("open", ino, err)
+		return m.openStatus(ino, err)
 	case v == outdated:
 		m.moveNode(in.NodeId)
 		return staleNode
@@ -65,6 +66,14 @@ func (m *mount) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse
 
 // staleNode makes the kernel look the name up again and open what it finds. It does so once.
 const staleNode = fuse.Status(syscall.ESTALE)
+
+// openStatus is status for an open. A file that has gone was replaced or removed after the kernel had found its name; it shall look again.
+func (m *mount) openStatus(ino fs.Ino, err error) fuse.Status {
+	if errors.Is(err, syscall.ENOENT) {
+		return staleNode
+	}
+	return m.status("open", ino, err)
+}
 
 // moveNode gives a file a new node, for whoever opens it from now on.
 func (m *mount) moveNode(node uint64) {
@@ -108,7 +117,14 @@ func (m *mount) place(ctx context.Context, of *openFile, node uint64, p placemen
 }
 
 // opened ends a successful open.
+//
+// Between the commit of another face and its event, an open gets the new content while the kernel still has the old size, at which it would cut
+// off what is read. So the kernel must have the attributes of the version that was opened, or none. While other faces are at work it
+// is not enough that it was told, because the answer that told it may not have arrived.
 func (m *mount) opened(of *openFile, flags int, out *fuse.OpenOut) {
+	if v := of.h.Version(); m.inval.busy() || v != 0 && !m.told.is(of.node, v) {
+		m.inval.attributes(of.node)
+	}
 	if flags&syscall.O_TRUNC != 0 {
 		of.dirty.Store(true)
 	}
@@ -163,8 +179,8 @@ func (m *mount) create(op string, in *fuse.CreateIn, out *fuse.CreateOut, mk mak
 		m.killPrivileges(ctx, actor, of.node)
 		a.Mode = withoutPrivileges(a.Mode)
 	}
-	m.entry(&a, since, &out.EntryOut)
 	m.opened(of, flags, &out.OpenOut)
+	m.entry(actor, &a, since, &out.EntryOut)
 	return fuse.OK
 }
 
@@ -217,4 +233,5 @@ func (m *mount) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	}
 	m.io.leave(of.node, of.h)
 	of.h.Release()
+	m.nodes.tidy(of.ino, m.io.open)
 }

@@ -27,7 +27,9 @@ type invalidator struct {
 	kernel  notifier      // nil before start and where the kernel is too old
 	running chan struct{} // one element per notification in progress
 	changes atomic.Uint64 // events of other faces so far
-	cancel  func()        // ends the subscription
+	last    atomic.Int64  // when the last one came, in ns since start
+	begun   time.Time
+	cancel  func() // ends the subscription
 }
 
 const (
@@ -37,10 +39,14 @@ const (
 	// notifyAgain is when a node the kernel did not know is invalidated a second time: an answer to LOOKUP with the old state may have
 	// been on its way to the kernel.
 	notifyAgain = 100 * time.Millisecond
+
+	// busyFor is how long after an event other faces are expected to go on.
+	busyFor = 2 * time.Second
 )
 
 func (i *invalidator) init(m *mount) {
-	i.m, i.log = m, m.log
+	i.m, i.log, i.begun = m, m.log, time.Now()
+	i.last.Store(-int64(busyFor))
 	i.running = make(chan struct{}, notifyMax)
 }
 
@@ -65,6 +71,11 @@ func (i *invalidator) mark() uint64 { return i.changes.Load() }
 
 func (i *invalidator) quietSince(mark uint64) bool { return i.changes.Load() == mark }
 
+// busy tells whether another face changed something a moment ago.
+func (i *invalidator) busy() bool {
+	return int64(time.Since(i.begun))-i.last.Load() < int64(busyFor)
+}
+
 // attributes makes the kernel ask for the attributes of a node again. It never blocks.
 func (i *invalidator) attributes(node uint64) {
 	if i.kernel != nil {
@@ -77,6 +88,7 @@ func (i *invalidator) event(e fs.Event) {
 	if e.Origin == origin || i.kernel == nil {
 		return
 	}
+	i.last.Store(int64(time.Since(i.begun)))
 	i.changes.Add(1)
 	select {
 	case i.running <- struct{}{}:

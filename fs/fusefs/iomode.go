@@ -2,6 +2,7 @@ package fusefs
 
 import (
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -35,10 +36,11 @@ type registrar interface {
 
 // ioTable decides how each open is served and remembers it until the release.
 //
-// Lock order: a shard's mu, then contents.mu; the registrar is called with mu held, which takes no lock of ours.
+// Lock order: ioNode.mu before ioShard.mu. Only the core's view lock and the registrar, which takes no lock of ours, are waited for under
+// ioNode.mu; nothing is under ioShard.mu.
 type ioTable struct {
 	log      *slog.Logger
-	contents contents
+	contents memory      // which version the page cache of a node holds
 	reg      registrar   // nil: no passthrough; set once before the first open
 	refused  atomic.Bool // the kernel will never take our files
 	clock    atomic.Uint64
@@ -49,12 +51,16 @@ type ioTable struct {
 
 type ioShard struct {
 	mu    sync.Mutex
-	nodes map[uint64]*ioNode // open ones; guarded by mu
+	nodes map[uint64]*ioNode // guarded by mu
 }
 
-// ioNode is an open node. It is guarded by its shard's mu.
+// ioNode is a node that is open, or about to be.
 type ioNode struct {
-	mode    ioMode
+	users int // of this struct: one per open handle and one per lock; guarded by ioShard.mu
+	opens int // open handles; guarded by ioShard.mu
+
+	mu      sync.Mutex
+	mode    ioMode      // guarded by mu, like all below
 	backing *fs.Backing // of the common view, nil if it has none
 	id      int32       // of backing in the kernel, in mode ioThrough
 	born    uint64      // clock when the view came here
@@ -76,6 +82,46 @@ func (t *ioTable) shard(node uint64) *ioShard {
 	return &t.shards[(node^node>>genShift)%uint64(len(t.shards))]
 }
 
+// lock finds a node and locks it; nil if nobody has it open, unless make is set.
+func (t *ioTable) lock(node uint64, make bool) *ioNode {
+	s := t.shard(node)
+	s.mu.Lock()
+	n := s.nodes[node]
+	if n == nil && make {
+		n = s.add(node)
+	}
+	if n == nil {
+		s.mu.Unlock()
+		return nil
+	}
+	n.users++
+	s.mu.Unlock()
+	n.mu.Lock()
+	return n
+}
+
+func (s *ioShard) add(node uint64) *ioNode {
+	if s.nodes == nil {
+		s.nodes = map[uint64]*ioNode{}
+	}
+	n := &ioNode{}
+	s.nodes[node] = n
+	return n
+}
+
+// unlock ends lock; opened is by how much the number of open handles changed.
+func (t *ioTable) unlock(node uint64, n *ioNode, opened int) {
+	n.mu.Unlock()
+	s := t.shard(node)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n.opens += opened
+	n.users += opened - 1
+	if n.users == 0 {
+		delete(s.nodes, node)
+	}
+}
+
 // mayPass tells whether it is worth asking the core for a backing file.
 func (t *ioTable) mayPass() bool { return t.reg != nil && !t.refused.Load() }
 
@@ -85,25 +131,21 @@ func (t *ioTable) now() uint64 { return t.clock.Add(1) }
 // admit counts a new handle on a node and says in out how the kernel shall serve it. start is now() from before the handle was opened;
 // direct keeps reads and writes of this handle away from the backing file.
 func (t *ioTable) admit(node uint64, v view, start uint64, direct bool, out *fuse.OpenOut) verdict {
-	s := t.shard(node)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := s.nodes[node]
-	if n != nil && !n.shares(v) {
+	n := t.lock(node, true)
+	opened := 0
+	defer func() { t.unlock(node, n, opened) }()
+	if len(n.views) > 0 && !n.shares(v) {
 		if n.born < start {
 			return outdated
 		}
 		return again
 	}
-	if n == nil {
-		n = t.enter(node, v, direct)
-		if s.nodes == nil {
-			s.nodes = map[uint64]*ioNode{}
-		}
-		s.nodes[node] = n
+	if len(n.views) == 0 {
+		t.enter(n, v, direct)
 	}
 	t.answer(node, n, v, direct, out)
 	n.views = append(n.views, v)
+	opened = 1
 	return granted
 }
 
@@ -123,10 +165,10 @@ func (n *ioNode) shares(v view) bool {
 }
 
 // enter chooses the mode of a node that was not open.
-func (t *ioTable) enter(node uint64, v view, direct bool) *ioNode {
-	n := &ioNode{backing: v.Backing(), born: t.clock.Add(1)}
+func (t *ioTable) enter(n *ioNode, v view, direct bool) {
+	n.mode, n.backing, n.born, n.tainted, n.priv = ioCached, v.Backing(), t.clock.Add(1), false, false
 	if n.backing == nil || direct || !t.mayPass() {
-		return n
+		return
 	}
 	id, errno := t.reg.RegisterBackingFd(&fuse.BackingMap{Fd: int32(n.backing.File.Fd())})
 	switch errno {
@@ -138,7 +180,6 @@ func (t *ioTable) enter(node uint64, v view, direct bool) *ioNode {
 			t.log.Warn("the kernel refuses passthrough, all reads and writes go through this process", "err", errno)
 		}
 	}
-	return n
 }
 
 // answer fills the flags for one more handle on n.
@@ -163,21 +204,15 @@ func (t *ioTable) answer(node uint64, n *ioNode, v view, direct bool, out *fuse.
 
 // leave takes a handle away again.
 func (t *ioTable) leave(node uint64, v view) {
-	s := t.shard(node)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := s.nodes[node]
+	n := t.lock(node, false)
 	if n == nil {
 		return
 	}
-	for i, w := range n.views {
-		if w == v {
-			last := len(n.views) - 1
-			n.views[i] = n.views[last]
-			n.views[last] = nil
-			n.views = n.views[:last]
-			break
-		}
+	defer t.unlock(node, n, -1)
+	if i := slices.Index(n.views, v); i >= 0 {
+		last := len(n.views) - 1
+		n.views[i], n.views[last] = n.views[last], nil
+		n.views = n.views[:last]
 	}
 	switch {
 	case n.tainted:
@@ -186,81 +221,60 @@ func (t *ioTable) leave(node uint64, v view) {
 		// Writes went through the page cache, which holds the content of the version they became.
 		t.contents.set(node, v.Version())
 	}
-	if len(n.views) > 0 {
+	if len(n.views) > 0 || n.mode != ioThrough {
 		return
 	}
-	delete(s.nodes, node)
-	if n.mode == ioThrough {
-		if errno := t.reg.UnregisterBackingFd(n.id); errno != 0 {
-			t.log.Warn("a backing file could not be taken back from the kernel", "err", errno)
-		}
+	if errno := t.reg.UnregisterBackingFd(n.id); errno != 0 {
+		t.log.Warn("a backing file could not be taken back from the kernel", "err", errno)
 	}
 }
 
 // taint is called when bytes that were written could not be committed: the file may fall back to what it was, but the page cache has the new
 // bytes. It is not trusted again before everybody has closed the file.
 func (t *ioTable) taint(node uint64) {
-	s := t.shard(node)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if n := s.nodes[node]; n != nil {
+	if n := t.lock(node, false); n != nil {
 		n.tainted = true
+		t.unlock(node, n, 0)
 	}
 	t.contents.drop(node)
 }
 
-// setPrivileged remembers whether writes to an open node have set-user-id bits to clear.
-func (t *ioTable) setPrivileged(node uint64, on bool) {
+// open tells whether any handle is open on a node.
+func (t *ioTable) open(node uint64) bool {
 	s := t.shard(node)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := s.nodes[node]; n != nil {
+	n := s.nodes[node]
+	return n != nil && n.opens > 0
+}
+
+// cachedVersion is the version that an open node's page cache is filled from; not ok when the node is not open or the cache not used.
+func (t *ioTable) cachedVersion(node uint64) (version int64, ok bool) {
+	n := t.lock(node, false)
+	if n == nil {
+		return 0, false
+	}
+	defer t.unlock(node, n, 0)
+	if len(n.views) == 0 || n.mode != ioCached {
+		return 0, false
+	}
+	return n.views[0].Version(), true
+}
+
+// setPrivileged remembers whether writes to an open node have set-user-id bits to clear.
+func (t *ioTable) setPrivileged(node uint64, on bool) {
+	if n := t.lock(node, false); n != nil {
 		n.priv = on
+		t.unlock(node, n, 0)
 	}
 }
 
 // privileged is what setPrivileged remembered.
 func (t *ioTable) privileged(node uint64) bool {
-	s := t.shard(node)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := s.nodes[node]
-	return n != nil && n.priv
-}
-
-// contents remembers which version of a file the kernel's page cache holds, so that an open can leave the cache alone. It forgets
-// by itself: a slot serves whichever node hashes to it last.
-type contents struct {
-	mu    sync.Mutex
-	slots [8192]struct { // guarded by mu
-		node    uint64
-		version int64
+	n := t.lock(node, false)
+	if n == nil {
+		return false
 	}
-}
-
-func (c *contents) slot(node uint64) int { return int((node ^ node>>genShift) % uint64(len(c.slots))) }
-
-// is tells whether the cache of node is known to hold version.
-func (c *contents) is(node uint64, version int64) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s := &c.slots[c.slot(node)]
-	return version != 0 && s.node == node && s.version == version
-}
-
-// set remembers that the cache of node holds nothing but version.
-func (c *contents) set(node uint64, version int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s := &c.slots[c.slot(node)]
-	s.node, s.version = node, version
-}
-
-// drop forgets what the cache of node holds.
-func (c *contents) drop(node uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if s := &c.slots[c.slot(node)]; s.node == node {
-		s.node, s.version = 0, 0
-	}
+	defer t.unlock(node, n, 0)
+	return n.priv
 }

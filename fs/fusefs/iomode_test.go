@@ -216,7 +216,7 @@ func TestNoCacheIsKeptOf(t *testing.T) {
 		"a failed commit":         func(io *ioTable, v *fakeView) { io.taint(5); io.leave(5, v) },
 		"another face's change":   func(io *ioTable, v *fakeView) { io.leave(5, v); io.contents.drop(5) },
 		"what has no version":     func(io *ioTable, v *fakeView) { *v.version = 0; io.leave(5, v) },
-		"a neighbour in the slot": func(io *ioTable, v *fakeView) { io.leave(5, v); io.contents.set(5+8192, 1) },
+		"a neighbour in the slot": func(io *ioTable, v *fakeView) { io.leave(5, v); io.contents.set(5+uint64(len(io.contents.slots)), 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			io, k := newKernel(t)

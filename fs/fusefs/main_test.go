@@ -47,6 +47,7 @@ type config struct {
 	NoXattrs      bool
 	AllowOther    bool
 	ReadOnly      bool
+	Debug         bool
 }
 
 // command is a request to the child, most of them to do something as another face would.
@@ -80,7 +81,7 @@ func runChild(conf string) error {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	srv, err := Mount(ctx, core, c.Dir, Options{
-		Tenant: c.Tenant, NoPassthrough: c.NoPassthrough, NoXattrs: c.NoXattrs, AllowOther: c.AllowOther, ReadOnly: c.ReadOnly, Logger: log,
+		Tenant: c.Tenant, NoPassthrough: c.NoPassthrough, NoXattrs: c.NoXattrs, AllowOther: c.AllowOther, ReadOnly: c.ReadOnly, Debug: c.Debug, Logger: log,
 	})
 	if err != nil {
 		return errors.Join(err, closeCore())

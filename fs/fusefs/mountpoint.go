@@ -202,6 +202,14 @@ func lazyUnmount(path string) error {
 	return fusermount("-u", "-z", path)
 }
 
+// forceUnmount is lazyUnmount that also fails every call on the mount from now on. An ordinary user can't ask for the latter this way.
+func forceUnmount(path string) error {
+	if os.Geteuid() == 0 {
+		return unix.Unmount(path, unix.MNT_FORCE|unix.MNT_DETACH)
+	}
+	return lazyUnmount(path)
+}
+
 // fusermount lets the set-user-id helper do what only root may.
 func fusermount(args ...string) error {
 	bin, err := exec.LookPath("fusermount3")

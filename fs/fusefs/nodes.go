@@ -1,6 +1,7 @@
 package fusefs
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -26,7 +27,7 @@ type nodeTable struct {
 	moved map[fs.Ino]*movedNode // guarded by mu
 }
 
-// movedNode lives until the kernel has forgotten the current node.
+// movedNode lives as long as anything is open under one of the nodes or the kernel remembers the current one.
 type movedNode struct {
 	gen     uint64
 	lookups uint64 // how often the kernel was told the current node id
@@ -96,25 +97,33 @@ func (t *nodeTable) move(node uint64) {
 	t.size.Store(int64(len(t.moved)))
 }
 
-// forget is told that the kernel dropped n references to a node. With the last one to a moved node the file's own number counts again:
-// nothing is open under the moved one any more, and what the kernel may still know of the number was never cached (see mount.attrOut).
+// forget is told that the kernel dropped n references to a node.
 func (t *nodeTable) forget(node, n uint64) {
-	gen := node >> genShift
-	if gen == 0 || t.size.Load() == 0 {
+	if node>>genShift == 0 || t.size.Load() == 0 {
 		return
 	}
-	ino := t.ino(node)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if m := t.moved[t.ino(node)]; m != nil && m.gen == node>>genShift {
+		m.lookups -= min(n, m.lookups)
+	}
+}
+
+// tidy has the file's own number count again if the kernel knows no other and nothing is open under any. What the kernel may still know of
+// the number was never cached since the file was moved (see mount.attrOut).
+func (t *nodeTable) tidy(ino fs.Ino, open func(node uint64) bool) {
+	if t.size.Load() == 0 {
+		return
+	}
+	nodes := t.all(ino)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	m := t.moved[ino]
-	if m == nil || m.gen != gen {
+	if m == nil || m.lookups > 0 || slices.ContainsFunc(nodes, open) {
 		return
 	}
-	m.lookups -= min(n, m.lookups)
-	if m.lookups == 0 {
-		delete(t.moved, ino)
-		t.size.Store(int64(len(t.moved)))
-	}
+	delete(t.moved, ino)
+	t.size.Store(int64(len(t.moved)))
 }
 
 // all lists every node id the kernel may know for the file.

@@ -102,10 +102,7 @@ func (o Options) fuseOptions(onPanic func(any) fuse.Status) *fuse.MountOptions {
 		Debug:                   o.Debug,
 		Logger:                  slog.NewLogLogger(o.Logger.Handler(), level),
 		PanicHandler:            onPanic,
-		// A symlink's target never changes, and file contents are dropped from the cache by notification and at open, not by guessing
-		// from times.
-		EnableSymlinkCaching:     true,
-		ExplicitDataCacheControl: true,
+		EnableSymlinkCaching:    true, // a target never changes
 		ExtraCapabilities: fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_READDIRPLUS_AUTO | fuse.CAP_HANDLE_KILLPRIV_V2 |
 			fuse.CAP_DIRECT_IO_ALLOW_MMAP | fuse.CAP_ASYNC_DIO,
 	}

@@ -25,6 +25,7 @@ type mount struct {
 	nodes  nodeTable
 	io     ioTable
 	inval  invalidator
+	told   memory // the version with which the kernel last got the attributes of a node
 }
 
 // owner names the caller of a request.
@@ -107,4 +108,7 @@ func (m *mount) OnUnmount() {
 }
 
 // Forget is told that the kernel dropped a node. Nodes are rows in the database, so there is nothing to do but for moved ones.
-func (m *mount) Forget(nodeid, nlookup uint64) { m.nodes.forget(nodeid, nlookup) }
+func (m *mount) Forget(nodeid, nlookup uint64) {
+	m.nodes.forget(nodeid, nlookup)
+	m.nodes.tidy(m.nodes.ino(nodeid), m.io.open)
+}

@@ -133,7 +133,7 @@ func (e *BusyError) Error() string {
 const (
 	unmountPatience = 10 * time.Second // when ctx has no deadline
 	unmountRetry    = 50 * time.Millisecond
-	abortPatience   = 5 * time.Second
+	abortPatience   = 3 * time.Second
 	busyNames       = 5
 )
 
@@ -185,26 +185,28 @@ func (s *Server) force() error {
 		}
 	}
 	var errs []error
-	if err := lazyUnmount(s.dir); err != nil && !errors.Is(err, syscall.EINVAL) {
+	if err := forceUnmount(s.dir); err != nil && !errors.Is(err, syscall.EINVAL) {
 		errs = append(errs, fmt.Errorf("detach %s: %w", s.dir, err))
 	}
-	if err := s.abort(); err != nil {
-		s.m.log.Warn("programs that still use the mount hang until this process ends", "dir", s.dir, "err", err)
-	}
+	s.abort()
 	select {
 	case <-s.done:
 	case <-ctx.Done():
-		errs = append(errs, fmt.Errorf("requests on %s did not end", s.dir))
+		errs = append(errs, fmt.Errorf("programs that use %s hang until this process ends", s.dir))
 	}
 	return errors.Join(append(errs, busy)...)
 }
 
-// abort makes the kernel fail every call on the mount.
-func (s *Server) abort() error {
+// abort makes the kernel fail every call on the mount, where its control file system is mounted. It is the only way for an ordinary user, and
+// if it fails, the end of this process does the same.
+func (s *Server) abort() {
 	if s.conn == 0 {
-		return nil
+		return
 	}
-	return os.WriteFile(fmt.Sprintf("/sys/fs/fuse/connections/%d/abort", s.conn), []byte("1"), 0)
+	file := fmt.Sprintf("/sys/fs/fuse/connections/%d/abort", s.conn)
+	if err := os.WriteFile(file, []byte("1"), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
+		s.m.log.Warn("the FUSE connection could not be aborted", "file", file, "err", err)
+	}
 }
 
 // busy names the files that are open.

@@ -219,14 +219,18 @@ func TestNodes(t *testing.T) {
 	if got := nt.all(7); len(got) != 2 || got[0] != 7 || got[1] != n1 {
 		t.Errorf("all: %x", got)
 	}
+	old, none := func(n uint64) bool { return n == 7 }, func(uint64) bool { return false }
 	nt.forget(7, 5)
 	nt.forget(n1, 1)
-	if nt.current(7) != n1 {
-		t.Error("forgotten too early")
+	if nt.tidy(7, none); nt.current(7) != n1 {
+		t.Error("moved back while the kernel knows it")
 	}
 	nt.forget(n1, 1)
-	if nt.current(7) != 7 || nt.size.Load() != 0 {
-		t.Error("not forgotten")
+	if nt.tidy(7, old); nt.current(7) != n1 {
+		t.Error("moved back while the old node is open")
+	}
+	if nt.tidy(7, none); nt.current(7) != 7 || nt.size.Load() != 0 {
+		t.Error("not moved back")
 	}
 }
 
