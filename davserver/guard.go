@@ -11,15 +11,17 @@ import (
 
 // Limits of an XML request body. Honest ones are a few KiB and ten levels deep.
 const (
-	maxXMLBody  = 1 << 20
-	maxXMLDepth = 64
-	maxXMLNames = 4 << 20 // length of all names with their namespaces written out: <a/> repeated in a namespace of 500 KB would need 60 GB
+	maxXMLBody     = 1 << 20
+	maxXMLDepth    = 64
+	maxXMLElements = 10000   // a tree of <a/> takes forty times the memory of its text
+	maxXMLNames    = 4 << 20 // length of all names with their namespaces written out: <a/> repeated in a namespace of 500 KB would need 60 GB
 )
 
 var (
 	errXMLDTD       = errors.New("a document type declaration is not accepted")
 	errXMLDepth     = errors.New("elements are nested too deeply")
 	errXMLNamespace = errors.New("a namespace prefix is undeclared or bound to nothing")
+	errXMLElements  = errors.New("there are too many elements")
 	errXMLNames     = errors.New("namespaces are too long")
 	errXMLForm      = errors.New("the XML is not well-formed")
 )
@@ -38,8 +40,8 @@ func hasXMLBody(method string) bool {
 	return false
 }
 
-// Guard reads the XML body of WebDAV methods and refuses what no honest client sends: more than 1 MiB (413), more than 64 levels, a
-// DTD, a namespace prefix bound to nothing, malformed text (400). It belongs before the login, because parsers behind it recurse as
+// Guard reads the XML body of WebDAV methods and refuses what no honest client sends: more than 1 MiB (413), more than 64 levels or 10,000 elements,
+// a DTD, a namespace prefix bound to nothing, malformed text (400). It belongs before the login, because parsers behind it recurse as
 // deep as they are told to. What passes is handed to next as a body in memory; other methods are not touched.
 func Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -125,6 +127,7 @@ type scope struct {
 	open     []openElement
 	declared []string
 	live     map[string][]int // prefix to the lengths of the namespaces it stands for, innermost last
+	elements int              // so far, for maxXMLElements
 	names    int              // sum for maxXMLNames
 }
 
@@ -137,6 +140,9 @@ type openElement struct {
 func (s *scope) push(t xml.StartElement) error {
 	if len(s.open) == maxXMLDepth {
 		return errXMLDepth
+	}
+	if s.elements++; s.elements > maxXMLElements {
+		return errXMLElements
 	}
 	s.open = append(s.open, openElement{name: t.Name, declared: len(s.declared)})
 	for _, a := range t.Attr {

@@ -52,6 +52,8 @@ func TestGuardBodies(t *testing.T) {
 		{"not XML", `hello`, 400},
 		{"other encoding", "<?xml version=\"1.0\" encoding=\"latin1\"?><a/>", 400},
 		{"namespaces spelt out", `<p:a xmlns:p="` + strings.Repeat("u", 100000) + `">` + strings.Repeat("<p:b/>", 1000) + `</p:a>`, 400},
+		{"elements", "<a>" + strings.Repeat("<b/>", maxXMLElements-1) + "</a>", 200},
+		{"more elements", "<a>" + strings.Repeat("<b/>", maxXMLElements) + "</a>", 400},
 		{"exactly 1 MiB", "<a>" + strings.Repeat("x", 1<<20-7) + "</a>", 200},
 		{"1 MiB and a byte", "<a>" + strings.Repeat("x", 1<<20-6) + "</a>", 413},
 	} {
@@ -138,7 +140,7 @@ func TestGuardIsLinear(t *testing.T) {
 		fmt.Fprintf(&b, ` xmlns:p%d="u"`, i)
 	}
 	b.WriteString(">")
-	for b.Len() < 1<<20-20 {
+	for range maxXMLElements - 1 {
 		b.WriteString("<p1:b/>")
 	}
 	b.WriteString("</a>")

@@ -220,12 +220,16 @@ func (p *propfinder) entries(dir string, infos []fs.Info, named bool) error {
 	return nil
 }
 
-// deadOf reads the dead properties of a page, if anybody asked for one.
+// deadOf reads the dead properties of a page, if anybody asked for one. Named ones take a query for each namespace; all of them take one for
+// each entry.
 func (p *propfinder) deadOf(infos []fs.Info) (map[fs.Ino][]fs.Property, error) {
 	if !p.want.anyDead {
 		return nil, nil
 	}
 	all := make(map[fs.Ino][]fs.Property)
+	if spaces := p.want.spaces(); len(spaces) > 0 && len(spaces) < len(infos) {
+		return all, p.deadIn(spaces, infos, all)
+	}
 	for i := range infos {
 		props, err := p.q.h.fsys.Props(p.q.ctx, p.q.actor, infos[i].Ino())
 		if err != nil {
@@ -234,6 +238,38 @@ func (p *propfinder) deadOf(infos []fs.Info) (map[fs.Ino][]fs.Property, error) {
 		all[infos[i].Ino()] = props
 	}
 	return all, nil
+}
+
+// spaces lists where the dead properties asked for by name are kept; none when all of them are wanted.
+func (w *wanted) spaces() []string {
+	if w.all || w.names {
+		return nil
+	}
+	var spaces []string
+	for _, n := range w.dead {
+		if s := spaceOf(n.Space); !slices.Contains(spaces, s) {
+			spaces = append(spaces, s)
+		}
+	}
+	return spaces
+}
+
+// deadIn reads the properties of some spaces for a whole page.
+func (p *propfinder) deadIn(spaces []string, infos []fs.Info, all map[fs.Ino][]fs.Property) error {
+	inos := make([]fs.Ino, len(infos))
+	for i := range infos {
+		inos[i] = infos[i].Ino()
+	}
+	for _, s := range spaces {
+		some, err := p.q.h.fsys.PropsOf(p.q.ctx, p.q.actor, inos, s)
+		if err != nil {
+			return err
+		}
+		for ino, props := range some {
+			all[ino] = append(all[ino], props...)
+		}
+	}
+	return nil
 }
 
 // findLocks reads the locks on, above and below the request's path in two queries.

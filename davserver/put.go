@@ -113,7 +113,6 @@ func (q *request) putCheck() error {
 		return q.missingParent(err)
 	}
 	if q.path == "/" || strings.HasSuffix(q.r.URL.Path, "/") || cur != nil && cur.IsDir() {
-		q.w.Header().Set("Allow", q.allow())
 		return refuse(http.StatusMethodNotAllowed, "a collection cannot be PUT: make it with MKCOL")
 	}
 	if err := q.precheck(cur); err != nil {

@@ -84,7 +84,6 @@ func (q *request) dispatch() error {
 	case "UNLOCK":
 		return q.unlock()
 	case http.MethodPost, http.MethodPatch, "REPORT", "SEARCH", "ACL":
-		q.w.Header().Set("Allow", q.allow())
 		return refuse(http.StatusMethodNotAllowed, "this method is not served here")
 	}
 	return refuse(http.StatusNotImplemented, "unknown method")

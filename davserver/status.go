@@ -96,6 +96,9 @@ func (q *request) fail(err error) {
 		err = q.lockedError(err)
 	}
 	c := code(err)
+	if c == http.StatusMethodNotAllowed {
+		q.w.Header().Set("Allow", q.allow())
+	}
 	if c >= http.StatusInternalServerError && c != http.StatusNotImplemented && c != webdav.StatusInsufficientStorage {
 		q.logFailure(c, err)
 	}

@@ -147,11 +147,11 @@ func (e *element) appendTo(b []byte) []byte {
 		} else if a.Name.Space != "" {
 			p := "a" + strconv.Itoa(i)
 			b = append(append(append(b, "xmlns:"...), p...), `="`...)
-			b = append(appendText(b, a.Name.Space), `" `...)
+			b = append(appendAttr(b, a.Name.Space), `" `...)
 			b = append(append(b, p...), ':')
 		}
 		b = append(append(b, a.Name.Local...), `="`...)
-		b = append(appendText(b, a.Value), '"')
+		b = append(appendAttr(b, a.Value), '"')
 	}
 	if len(e.nodes) == 0 {
 		return append(b, "/>"...)

@@ -1,8 +1,10 @@
 package davserver
 
 import (
+	"bytes"
 	"net/http"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/net/webdav"
@@ -16,8 +18,8 @@ const (
 	multiClose = "</D:multistatus>\n"
 )
 
-// appendText escapes s for element content and attribute values. What XML cannot hold at all (control characters, broken UTF-8) becomes
-// U+FFFD; hrefs carry the exact bytes.
+// appendText escapes s for the content of an element. What XML cannot hold at all (control characters, broken UTF-8) becomes U+FFFD; hrefs
+// carry the exact bytes.
 func appendText(b []byte, s string) []byte {
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -45,11 +47,7 @@ func appendASCII(b []byte, c byte) []byte {
 		return append(b, "&gt;"...)
 	case '&':
 		return append(b, "&amp;"...)
-	case '"':
-		return append(b, "&#34;"...)
-	case '\'':
-		return append(b, "&#39;"...)
-	case '\r':
+	case '\r': // a parser would make a line feed of it
 		return append(b, "&#13;"...)
 	case '\t', '\n':
 		return append(b, c)
@@ -58,6 +56,17 @@ func appendASCII(b []byte, c byte) []byte {
 		return append(b, "\uFFFD"...)
 	}
 	return append(b, c)
+}
+
+// appendAttr escapes s for an attribute value in double quotes, where a parser would make spaces of tabs and line feeds.
+func appendAttr(b []byte, s string) []byte {
+	from := len(b)
+	b = appendText(b, s)
+	if !bytes.ContainsAny(b[from:], "\"\t\n") {
+		return b
+	}
+	value := string(b[from:])
+	return append(b[:from], strings.NewReplacer(`"`, "&#34;", "\t", "&#9;", "\n", "&#10;").Replace(value)...)
 }
 
 // appendEscapedPath percent-encodes a path with upper-case digits. Only characters that are safe in a URL path, in XML and in HTML stay.
@@ -99,7 +108,7 @@ func appendStart(b []byte, n name) []byte {
 	}
 	b = append(append(b, "<P:"...), n.Local...)
 	b = append(b, ` xmlns:P="`...)
-	return append(appendText(b, n.Space), '"')
+	return append(appendAttr(b, n.Space), '"')
 }
 
 // appendEnd closes what appendStart opened.
