@@ -6,17 +6,21 @@ import (
 	"sync"
 )
 
-const (
-	passiveBytes  = 8 << 20  // log not yet copied into the database: begin to copy
-	truncateBytes = 64 << 20 // log that grew while it was copied: hold the writer and start it again
-	noticeCommits = 64       // commits between two looks at the log
-)
+// noticeCommits is the number of commits between two looks at the log.
+const noticeCommits = 64
+
+// walLimits are sizes of the write-ahead log in bytes.
+type walLimits struct {
+	copy    int64 // not yet in the database: begin to copy
+	restart int64 // grown while it was copied: hold the writer and start it again
+}
 
 // checkpointer copies the write-ahead log into the database with a connection of its own, so that no caller does.
 type checkpointer struct {
 	db    *DB
 	c     *conn // of the goroutine
 	wal   *os.File
+	limit walLimits
 	wake  chan struct{}
 	quit  chan struct{}
 	group sync.WaitGroup
@@ -26,7 +30,9 @@ type checkpointer struct {
 }
 
 func newCheckpointer(db *DB, c *conn, wal *os.File) *checkpointer {
-	k := &checkpointer{db: db, c: c, wal: wal, wake: make(chan struct{}, 1), quit: make(chan struct{})}
+	k := &checkpointer{
+		db: db, c: c, wal: wal, limit: db.opts.wal, wake: make(chan struct{}, 1), quit: make(chan struct{}),
+	}
 	k.group.Go(k.loop)
 	return k
 }
@@ -66,18 +72,18 @@ func (k *checkpointer) report(err error) {
 
 func (k *checkpointer) check() error {
 	fi, err := k.wal.Stat()
-	if err != nil || fi.Size() < passiveBytes {
+	if err != nil || fi.Size() < k.limit.copy {
 		return err
 	}
 	// The file keeps its size when the log starts again from its beginning: ask how much of it is alive.
 	total, copied, err := k.run("NOOP")
-	if err != nil || total-copied < passiveBytes {
+	if err != nil || total-copied < k.limit.copy {
 		return err
 	}
-	if total, copied, err = k.run("PASSIVE"); err != nil {
+	if total, _, err = k.run("PASSIVE"); err != nil {
 		return err
 	}
-	if total < max(truncateBytes, k.retryAt) {
+	if total < max(k.limit.restart, k.retryAt) {
 		return nil
 	}
 	return k.restart()
@@ -89,7 +95,7 @@ func (k *checkpointer) restart() error {
 	k.db.mu.Lock()
 	defer k.db.mu.Unlock()
 	total, _, err := k.run("RESTART")
-	k.retryAt = total + truncateBytes
+	k.retryAt = total + k.limit.restart
 	return err
 }
 

@@ -22,6 +22,7 @@ type Options struct {
 	Grace     time.Duration    // from the end of an object's use to its deletion, 10 minutes
 
 	syncWAL func(*os.File) error // flushes the log; tests count and fail it
+	wal     walLimits            // 8 and 64 MiB
 }
 
 // DB is an open metadata database.
@@ -56,6 +57,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Grace == 0 {
 		o.Grace = 10 * time.Minute
+	}
+	if o.wal == (walLimits{}) {
+		o.wal = walLimits{copy: 8 << 20, restart: 64 << 20}
 	}
 	if o.syncWAL == nil {
 		o.syncWAL = dataSync
