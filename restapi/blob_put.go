@@ -233,7 +233,7 @@ func (p *blobPut) commit() (fs.Info, error) {
 // ids are the ids that the object may get, best first.
 func (p *blobPut) ids() []string {
 	var ids []string
-	if id := p.stored.Meta["binarystreamobjectid"]; validID(id) {
+	if id := p.stored.Meta["binarystreamobjectid"]; validID(id) && id != headerText(p.claims.ID) {
 		ids = append(ids, id)
 	}
 	if p.claims.ID != "" {

@@ -183,7 +183,7 @@ func (f finder) all() iter.Seq2[*object, error] {
 				yield(nil, aerr)
 				return
 			}
-			first := bok && (!aok || b.created.at.Before(a.created.at))
+			first := bok && (!aok || cmp.Or(b.created.at.Compare(a.created.at), cmp.Compare(b.id, a.id)) < 0)
 			if first && !yield(b, nil) || !first && !yield(a, nil) {
 				return
 			}

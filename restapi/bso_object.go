@@ -109,7 +109,7 @@ func rowObject(b BSO, f *fs.File) *object {
 	}
 	return &object{
 		id: b.ID, typ: b.Type, key: b.ObjectKey, props: d.Properties, data: d.Attributes, file: f, owned: true, hasKey: true,
-		created: stamp{d.CreatedBy, time.Unix(0, b.Created)}, modified: stamp{d.ModifiedBy, time.Unix(0, b.Modified)},
+		created: stamp{d.CreatedBy, time.Unix(0, b.Created).Truncate(time.Millisecond)}, modified: stamp{d.ModifiedBy, time.Unix(0, b.Modified)},
 	}
 }
 

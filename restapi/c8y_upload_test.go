@@ -217,7 +217,9 @@ func TestUpload_FileBeforeObjectWithTakenName(t *testing.T) {
 }
 
 func TestUpload_Refused(t *testing.T) {
-	part := func(head, content string) string { return crlf("--q", "Content-Disposition: form-data; "+head, "", content) }
+	part := func(head, content string) string {
+		return crlf("--q", "Content-Disposition: form-data; "+head, "", content)
+	}
 	file := part(`name="file"; filename="f"`, "data")
 	end := "\r\n--q--\r\n"
 	for _, c := range []struct {
