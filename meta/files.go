@@ -2,10 +2,13 @@ package meta
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
 	"strings"
 )
 
-// where builds the condition of a query from fixed pieces of text; every value is bound.
+// where builds the condition of a query from fixed pieces of text; every value is bound. However many properties a
+// client asks for, there are few different texts, because a connection keeps the statement of each.
 func (q FileQuery) where() (string, []any, error) {
 	var b strings.Builder
 	b.WriteString("n.tenant = ? AND n.ino > ? AND n.nlink > 0 AND n.mode & 61440 = 32768")
@@ -18,14 +21,20 @@ func (q FileQuery) where() (string, []any, error) {
 		b.WriteString(" AND n.ino IN (SELECT value FROM json_each(?))")
 		args = append(args, ids)
 	}
-	for _, p := range q.Props {
-		if p.Space == "" { // the literal lets SQLite use the partial index
-			b.WriteString(" AND n.ino IN (SELECT ino FROM props WHERE space = '' AND name = ? AND value = ?)")
-			args = append(args, p.Name, p.Value)
-			continue
+	if i := slices.IndexFunc(q.Props, func(p Property) bool { return p.Space == "" }); i >= 0 {
+		// The literal lets SQLite use the partial index.
+		b.WriteString(" AND n.ino IN (SELECT ino FROM props WHERE space = '' AND name = ? AND value = ?)")
+		args = append(args, q.Props[i].Name, q.Props[i].Value)
+	}
+	if len(q.Props) > 0 {
+		all, err := json.Marshal(q.Props)
+		if err != nil {
+			return "", nil, err
 		}
-		b.WriteString(" AND EXISTS (SELECT 1 FROM props p WHERE p.ino = n.ino AND p.space = ? AND p.name = ? AND p.value = ?)")
-		args = append(args, p.Space, p.Name, p.Value)
+		b.WriteString(` AND NOT EXISTS (SELECT 1 FROM json_each(?) j WHERE NOT EXISTS (SELECT 1 FROM props p
+			WHERE p.ino = n.ino AND p.space = j.value ->> 'Space' AND p.name = j.value ->> 'Name'
+			AND p.value = j.value ->> 'Value'))`)
+		args = append(args, string(all))
 	}
 	if q.NameGlob != "" {
 		b.WriteString(" AND EXISTS (SELECT 1 FROM entries e WHERE e.parent = n.parent AND e.h = n.h AND e.ino = n.ino AND CAST(e.name AS TEXT) GLOB ?)")

@@ -31,6 +31,7 @@ type DB struct {
 	opts    Options
 	log     *slog.Logger
 	readers chan *conn
+	opened  int // connections in readers when nobody reads
 	flush   *flusher
 	ckpt    *checkpointer
 
@@ -40,6 +41,7 @@ type DB struct {
 	inos     idBlock // guarded by mu
 	versions idBlock // guarded by mu
 	closed   atomic.Bool
+	done     chan struct{} // closed with it
 }
 
 func (o Options) withDefaults() Options {
@@ -98,7 +100,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	db := &DB{path: path, opts: o.withDefaults()}
+	db := &DB{path: path, opts: o.withDefaults(), done: make(chan struct{})}
 	db.log = db.opts.Logger
 	if err := db.open(); err != nil {
 		return nil, errors.Join(wrap(err), db.closeConns())
@@ -131,6 +133,7 @@ func (db *DB) open() error {
 			return err
 		}
 		db.readers <- c
+		db.opened++
 	}
 	return db.startWorkers()
 }
@@ -158,29 +161,18 @@ func (db *DB) Close() error {
 	if db.closed.Swap(true) {
 		return nil
 	}
-	var errs []error
-	if db.ckpt != nil {
-		errs = append(errs, db.ckpt.stop())
-	}
+	close(db.done)
+	err := db.ckpt.stop()
 	db.mu.Lock()
 	defer db.mu.Unlock()
-	if db.flush != nil {
-		errs = append(errs, db.flush.stop())
-	}
-	return wrap(errors.Join(append(errs, db.closeConns())...))
+	return wrap(errors.Join(err, db.flush.stop(), db.closeConns()))
 }
 
-// closeConns waits for every reader to come back.
+// closeConns waits for every reader to come back. After a failed Open there are only some, and nobody has one.
 func (db *DB) closeConns() error {
 	var errs []error
-	if db.flush != nil {
-		for range db.opts.ReadConns {
-			errs = append(errs, (<-db.readers).close())
-		}
-	} else {
-		for len(db.readers) > 0 {
-			errs = append(errs, (<-db.readers).close())
-		}
+	for range db.opened {
+		errs = append(errs, (<-db.readers).close())
 	}
 	if db.w != nil {
 		errs = append(errs, db.w.close())

@@ -215,6 +215,29 @@ func TestCancelled(t *testing.T) {
 	wantGone(t, db, RootIno, "g")
 }
 
+// Whoever waits for a reading connection when the database is closed is told so.
+func TestCloseWithWaitingReader(t *testing.T) {
+	db, err := Open(t.Context(), filepath.Join(t.TempDir(), "tote.db"), Options{ReadConns: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	busy, err := db.reader(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	waited, closed := make(chan error), make(chan error)
+	go func() {
+		_, err := db.GetAttr(t.Context(), RootIno)
+		waited <- err
+	}()
+	go func() { closed <- db.Close() }()
+	wantErr(t, <-waited, errClosed)
+	db.readers <- busy
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestFixture opens a database of every released schema. TOTE_WRITE_FIXTURE=1 writes the one of this schema.
 func TestFixture(t *testing.T) {
 	fixture := filepath.Join("testdata", "schema-v1.db")

@@ -177,6 +177,7 @@ func TestFiles(t *testing.T) {
 		{"no numbers", FileQuery{Inos: []Ino{}}, nil, 0},
 		{"property", FileQuery{Props: []Property{even}}, []Ino{inos[0], inos[2], inos[4]}, 3},
 		{"properties", FileQuery{Props: []Property{even, third}}, []Ino{inos[0]}, 1},
+		{"properties elsewhere", FileQuery{Props: []Property{third}}, []Ino{inos[0], inos[3]}, 2},
 		{"name", FileQuery{NameGlob: "f[0-1].*"}, inos[:2], 2},
 		{"other tenant", FileQuery{Tenant: 2}, nil, 0},
 	} {

@@ -115,6 +115,8 @@ func (db *DB) reader(ctx context.Context) (*conn, error) {
 	select {
 	case c := <-db.readers:
 		return c, nil
+	case <-db.done:
+		return nil, errClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
