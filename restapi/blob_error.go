@@ -113,7 +113,7 @@ func (s *server) failBlob(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("Retry-After", "2")
 	}
 	var text strings.Builder
-	xml.EscapeText(&text, []byte(p.message+"\nRequestId:"+id+"\nTime:"+s.opts.Now().UTC().Format("2006-01-02T15:04:05.0000000Z")))
+	_ = xml.EscapeText(&text, []byte(p.message+"\nRequestId:"+id+"\nTime:"+s.opts.Now().UTC().Format("2006-01-02T15:04:05.0000000Z")))
 	body := `<?xml version="1.0" encoding="utf-8"?><Error><Code>` + p.code + `</Code><Message>` + newlines.Replace(text.String()) + `</Message></Error>`
 	h.Set("Content-Type", "application/xml")
 	h.Set("x-ms-error-code", p.code)

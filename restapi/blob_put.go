@@ -42,7 +42,7 @@ func (s *server) storedHeaders(f finder, ino fs.Ino) (storedHeaders, error) {
 	props, err := s.fs.Props(f.ctx, f.actor, ino)
 	for _, p := range props {
 		if p.Space == "" && p.Name == propHeaders {
-			json.Unmarshal([]byte(p.Value), &st) // written by us; anything else means none
+			_ = json.Unmarshal([]byte(p.Value), &st) // written by us; anything else means none
 		}
 	}
 	return st, err

@@ -61,7 +61,7 @@ func fileObject(f fs.File, props []fs.Property) *object {
 		case fs.PropObjectKey:
 			o.key, o.hasKey = fs.FromJSONString(p.Value), true
 		case propData:
-			json.Unmarshal([]byte(p.Value), &o.data)
+			_ = json.Unmarshal([]byte(p.Value), &o.data) // written by properties below
 		case propCreatedBy:
 			o.created.by = fs.FromJSONString(p.Value)
 		case propModifiedBy:
@@ -103,7 +103,7 @@ type document struct {
 
 func rowObject(b BSO, f *fs.File) *object {
 	var d document
-	json.Unmarshal(b.Doc, &d) // written by row below
+	_ = json.Unmarshal(b.Doc, &d) // written by row below
 	if d.Properties == nil {
 		d.Properties = map[string]json.RawMessage{}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -80,7 +81,7 @@ func newBinary(f fs.File, own, members []fs.Property) binary {
 	}
 	for _, p := range members {
 		if p.Name == propReplaced {
-			json.Unmarshal([]byte(p.Value), &b.revpos)
+			b.revpos = max(1, atoi(p.Value))
 		}
 		if strings.HasPrefix(p.Name, "_") {
 			continue
@@ -92,6 +93,15 @@ func newBinary(f fs.File, own, members []fs.Property) binary {
 		b.typ = fs.FromJSONString(string(t))
 	}
 	return b
+}
+
+// atoi reads a number that this package wrote; 0 for anything else.
+func atoi(v string) int {
+	n, err := strconv.Atoi(v)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // rawJSON gives a property's value as JSON; another face may have put plain text there.

@@ -128,6 +128,8 @@ func newRigKind(t *testing.T, kind string) *rig {
 	return newRig(t)
 }
 
+var timeText = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`)
+
 func TestUpload_Answer(t *testing.T) {
 	r := newRig(t)
 	id := r.upload(`{"name":"plan.pdf","c8y_Global":{},"custom":[1,{"a":null}],"owner":"eve","id":"9","length":7,"_x":1,"self":"http://evil","gone":null}`, "p", "hello")
@@ -141,7 +143,7 @@ func TestUpload_Answer(t *testing.T) {
 		r.equal(name, m[name], want)
 	}
 	for _, name := range []string{"creationTime", "lastUpdated"} {
-		if ok, _ := regexp.MatchString(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`, m[name].(string)); !ok {
+		if !timeText.MatchString(m[name].(string)) {
 			t.Errorf("%s is %v", name, m[name])
 		}
 	}

@@ -1,9 +1,6 @@
 package restapi
 
-import (
-	"mime"
-	"strings"
-)
+import "strings"
 
 // attachment is the Content-Disposition of a download (RFC 6266). The plain form holds only characters that no parser stumbles over; when
 // that changed the name, the exact one follows in the extended form.
@@ -59,15 +56,6 @@ func headerText(v string) string {
 		}
 	}
 	return b.String()
-}
-
-// fileNameOf is the file name a Content-Disposition gives, "" for none.
-func fileNameOf(disposition string) string {
-	_, p, err := mime.ParseMediaType(disposition)
-	if err != nil {
-		return ""
-	}
-	return p["filename"]
 }
 
 // lastSegment reduces a name that came with a path of the client's disk to its last part; both kinds of separators count.
