@@ -112,7 +112,8 @@ func TestConditionsOnAbsent(t *testing.T) {
 func TestIfSyntax(t *testing.T) {
 	s := newShare(t)
 	s.put("/dav/f", "old")
-	for _, v := range []string{"()", "(", "(<x>", "<x>)", "x", "(x)", "([\"a\"", "(Not)", "(<>)", "([])", "</dav/f>", "<%zz> (<a:b>)"} {
+	for _, v := range []string{"()", "(", "(<x>", "<x>)", "x", "(x)", "([\"a\"", "(Not)", "(<>)", "([])", "</dav/f>", "<%zz> (<a:b>)",
+		strings.Repeat("(<a:b>)", maxIfLists+1)} {
 		if got := s.do("PUT", "/dav/f", "new", "If: "+v); got.code != 400 && got.code != 412 {
 			t.Errorf("If: %s: got %d", v, got.code)
 		}

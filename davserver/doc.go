@@ -3,7 +3,8 @@
 //
 // New returns a handler for one share. Whoever mounts it does the login and puts the actor into the request's context with fs.WithActor;
 // only OPTIONS is answered without one. Guard belongs in front of the login, because it bounds the XML that anybody may send. The share must
-// see URLs as they came: a router that cleans paths would answer "/dav/../x" with a redirect instead of 400.
+// see URLs as they came: a router that cleans paths would answer "/dav/../x" with a redirect instead of 400. A wrapper around the ResponseWriter has to pass io.ReaderFrom on, or GET loses sendfile, and
+// a recovery must let http.ErrAbortHandler through: it cuts the connection of a listing that cannot be completed.
 //
 // # Who serves what
 //

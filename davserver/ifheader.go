@@ -21,6 +21,9 @@ type ifCond struct {
 	etag  string // with its quotes, empty for a token
 }
 
+// maxIfLists bounds the lists of one header, each of which may ask the database about another resource.
+const maxIfLists = 100
+
 // badIf is the answer to an If header that does not follow the grammar.
 func badIf() error { return refuse(http.StatusBadRequest, "the If header is not valid") }
 
@@ -52,7 +55,9 @@ func (h *handler) parseIf(r *http.Request, path string) ([]ifList, error) {
 			if !ok {
 				return nil, badIf()
 			}
-			lists = append(lists, l)
+			if lists = append(lists, l); len(lists) > maxIfLists {
+				return nil, badIf()
+			}
 		default:
 			return nil, badIf()
 		}
@@ -141,7 +146,7 @@ func (c *conditions) learn(ctx context.Context, fsys *fs.FS, a *fs.Actor) error 
 	return nil
 }
 
-// holds tells whether any list is true. cur is the request's own resource as it is now, nil when absent.
+// listsHold tells whether any list is true. cur is the request's own resource as it is now, nil when absent.
 func (c *conditions) listsHold(cur *fs.Info) bool {
 	for _, l := range c.lists {
 		f := c.facts[l.path]

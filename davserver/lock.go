@@ -114,17 +114,27 @@ func (q *request) refresh() error {
 	if err != nil {
 		return err
 	}
-	for _, l := range locks {
-		if !slices.Contains(tokens, l.Token) {
-			continue
-		}
-		l, err := q.h.fsys.RefreshLock(q.ctx, q.actor, l.Token, q.timeout())
-		if err != nil {
-			return err
-		}
-		return q.answerLock(l, false)
+	i := slices.IndexFunc(locks, func(l fs.Lock) bool { return slices.Contains(tokens, l.Token) })
+	if i < 0 {
+		return refuseXML(http.StatusPreconditionFailed, "no lock with this token covers the resource", "<D:lock-token-matches-request-uri/>")
 	}
-	return refuseXML(http.StatusPreconditionFailed, "no lock with this token covers the resource", "<D:lock-token-matches-request-uri/>")
+	if err := q.mayUse(&locks[i]); err != nil {
+		return err
+	}
+	l, err := q.h.fsys.RefreshLock(q.ctx, q.actor, locks[i].Token, q.timeout())
+	if err != nil {
+		return err
+	}
+	return q.answerLock(l, false)
+}
+
+// mayUse refuses a token in the hands of another user: lockdiscovery shows tokens to everybody, so knowing one proves nothing. An
+// administrator may break locks.
+func (q *request) mayUse(l *fs.Lock) error {
+	if l.User != q.actor.User && !q.actor.HasRole(fs.RoleAdmin) {
+		return refuse(http.StatusForbidden, "the lock belongs to another user")
+	}
+	return nil
 }
 
 // answerLock sends all locks of the resource, the one in question first.
@@ -200,8 +210,8 @@ func (q *request) unlock() error {
 	if i < 0 {
 		return refuseXML(http.StatusConflict, "no lock with this token covers the resource", "<D:lock-token-matches-request-uri/>")
 	}
-	if locks[i].User != q.actor.User && !q.actor.HasRole(fs.RoleAdmin) {
-		return refuse(http.StatusForbidden, "the lock belongs to another user")
+	if err := q.mayUse(&locks[i]); err != nil {
+		return err
 	}
 	if err := q.h.fsys.RemoveLock(q.ctx, q.actor, token); err != nil {
 		return err

@@ -174,6 +174,7 @@ func TestUnlock(t *testing.T) {
 	s.want(400, "UNLOCK", "/dav/f", "", "Lock-Token: <"+token)
 	s.want(409, "UNLOCK", "/dav/g", "", "Lock-Token: <"+token+">", "X-User: ann")
 	s.want(409, "UNLOCK", "/dav/f", "", "Lock-Token: <urn:uuid:none>", "X-User: ann")
+	s.want(403, "LOCK", "/dav/f", "", "If: (<"+token+">)", "X-User: bob")
 	s.want(403, "UNLOCK", "/dav/f", "", "Lock-Token: <"+token+">", "X-User: bob")
 	s.want(204, "UNLOCK", "/dav/f", "", "Lock-Token: "+token, "X-User: ann") // without brackets
 	s.want(409, "UNLOCK", "/dav/f", "", "Lock-Token: <"+token+">", "X-User: ann")

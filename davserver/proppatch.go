@@ -26,23 +26,24 @@ func (q *request) proppatch() error {
 	if q.locked() {
 		return fs.ErrLocked
 	}
-	raw, err := io.ReadAll(q.r.Body)
+	raw, err := io.ReadAll(q.r.Body) // Guard has bounded it
 	if err != nil {
 		return badXML()
 	}
-	body, err := parseXML(bytes.NewReader(raw))
+	patches, err := proppatches(raw)
 	if err != nil {
 		return err
 	}
-	patches, err := proppatches(body)
-	if err != nil {
-		return err
+	if mentions(patches, dav("getlastmodified")) {
+		return q.ownProppatch(&cur, patches)
 	}
-	if !mentions(patches, dav("getlastmodified")) {
-		q.r.Body = io.NopCloser(bytes.NewReader(raw))
-		return q.library()
-	}
-	stats, err := q.patch(&cur, patches)
+	q.r.Body = io.NopCloser(bytes.NewReader(raw))
+	return q.library()
+}
+
+// ownProppatch answers without the library.
+func (q *request) ownProppatch(cur *fs.Info, patches []webdav.Proppatch) error {
+	stats, err := q.patch(cur, patches)
 	if err != nil {
 		return err
 	}
@@ -54,7 +55,11 @@ func (q *request) proppatch() error {
 }
 
 // proppatches reads <propertyupdate> in document order.
-func proppatches(body *element) ([]webdav.Proppatch, error) {
+func proppatches(raw []byte) ([]webdav.Proppatch, error) {
+	body, err := parseXML(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
 	if body == nil || body.name != dav("propertyupdate") {
 		return nil, badXML()
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"tote/fs"
 )
 
 // cutPut sends the head of a PUT and the first n bytes of the framed body, then hangs up.
@@ -160,7 +162,7 @@ func TestMoveCopyKeep(t *testing.T) {
 		{"no parent, move", "MOVE", "/dav/x", "/dav/no/x", 409, nil},
 		{"no parent, copy", "COPY", "/dav/x", "/dav/no/x", 409, nil},
 		{"parent is a file", "MOVE", "/dav/a/b/f", "/dav/x/f", 409, nil},
-		{"move depth", "MOVE", "/dav/a", "/dav/m", 400, []string{"Depth: 0"}},
+		{"move a tree with depth", "MOVE", "/dav/a", "/dav/m", 400, []string{"Depth: 0"}},
 		{"copy depth", "COPY", "/dav/a", "/dav/m", 400, []string{"Depth: 1"}},
 		{"delete depth", "DELETE", "/dav/a", "", 400, []string{"Depth: 0"}},
 		{"move root", "MOVE", "/dav/", "/dav/m", 403, nil},
@@ -219,4 +221,50 @@ func TestParallelPut(t *testing.T) {
 	if len(got) != 200000 || strings.Count(got, got[:1]) != len(got) {
 		t.Error("the file is a mixture")
 	}
+}
+
+// TestNoSpace: a full disk is 507 on every framing, and the old file stays.
+func TestNoSpace(t *testing.T) {
+	s := &share{t: t, dir: t.TempDir(), admin: fs.System("rdp", "core")}
+	s.fsys = openCore(t, s.dir, func(o *fs.Options) { o.StagingMax = 2 << 20 })
+	s.serve(New(s.fsys, Options{}))
+	s.put("/dav/f", "old")
+	body := strings.Repeat("x", 3<<20)
+	s.want(507, "PUT", "/dav/f", body)
+	if got := s.send("PUT", "/dav/f", struct{ io.Reader }{strings.NewReader(body)}); got.code != 507 {
+		t.Errorf("chunked: got %d", got.code)
+	}
+	s.want(507, "PUT", "/dav/new", body)
+	s.absent("/dav/new")
+	s.holds("/dav/f", "old")
+	s.want(204, "PUT", "/dav/f", "new") // nothing stays reserved
+}
+
+// TestLostBytes: when the store has lost bytes, a reader gets a broken connection and the log a line, never other bytes.
+func TestLostBytes(t *testing.T) {
+	s := newShare(t)
+	body := strings.Repeat("0123456789", 1<<20)
+	s.put("/dav/f", body)
+	var object string
+	must(t, filepath.WalkDir(filepath.Join(s.dir, "objects"), func(p string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			if info, _ := d.Info(); info != nil && info.Size() == int64(len(body)) {
+				object = p
+			}
+		}
+		return err
+	}))
+	must(t, os.Truncate(object, 5<<20))
+	resp, err := s.srv.Client().Get(s.srv.URL + "/dav/f")
+	must(t, err)
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if resp.StatusCode == 200 && err == nil {
+		t.Errorf("%d bytes were served as if they were whole", len(got))
+	}
+	if !strings.HasPrefix(body, string(got)) && resp.StatusCode == 200 {
+		t.Error("other bytes were served")
+	}
+	s.active.Wait()
+	contains(t, s.log.String(), "level=ERROR")
 }

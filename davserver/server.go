@@ -70,7 +70,7 @@ func (q *request) dispatch() error {
 	case http.MethodPut:
 		return q.put()
 	case http.MethodDelete:
-		return q.delete()
+		return q.remove()
 	case "COPY", "MOVE":
 		return q.copyMove()
 	case "PROPFIND":

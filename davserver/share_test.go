@@ -41,7 +41,7 @@ func newShare(t *testing.T, opts ...func(*Options)) *share {
 }
 
 // openCore opens the core kept in dir until the end of the test.
-func openCore(t testing.TB, dir string) *fs.FS {
+func openCore(t testing.TB, dir string, opts ...func(*fs.Options)) *fs.FS {
 	t.Helper()
 	ctx := context.Background()
 	db, err := meta.Open(ctx, filepath.Join(dir, "tote.db"), meta.Options{})
@@ -50,7 +50,11 @@ func openCore(t testing.TB, dir string) *fs.FS {
 	must(t, err)
 	store, err := filestore.New(filepath.Join(dir, "objects"), filestore.Options{})
 	must(t, err)
-	fsys, err := fs.Open(ctx, db, store, fs.Options{Staging: filepath.Join(dir, "staging")})
+	o := fs.Options{Staging: filepath.Join(dir, "staging")}
+	for _, f := range opts {
+		f(&o)
+	}
+	fsys, err := fs.Open(ctx, db, store, o)
 	must(t, err)
 	t.Cleanup(func() {
 		if err := fsys.Close(ctx); err != nil {

@@ -7,8 +7,8 @@ import (
 	"tote/fs"
 )
 
-// delete removes a resource with all that is below it in one transaction.
-func (q *request) delete() error {
+// remove serves DELETE: a resource goes with all that is below it in one transaction.
+func (q *request) remove() error {
 	if q.path == "/" {
 		return refuse(http.StatusForbidden, "the root of the share cannot be deleted")
 	}
@@ -39,19 +39,9 @@ func (q *request) copyMove() error {
 	if err != nil {
 		return err
 	}
-	recursive, err := q.copyMoveDepth()
+	recursive, err := q.source()
 	if err != nil {
 		return err
-	}
-	cur, err := q.current()
-	if err != nil {
-		return err
-	}
-	if err := q.precheck(cur); err != nil {
-		return err
-	}
-	if cur == nil {
-		return refuse(http.StatusNotFound, "the source does not exist")
 	}
 	if err := apart(q.path, dst); err != nil {
 		return err
@@ -96,12 +86,23 @@ func (q *request) overwrite() (bool, error) {
 	return false, refuse(http.StatusBadRequest, "Overwrite is T or F")
 }
 
-// copyMoveDepth tells whether to take what is below: always for MOVE.
-func (q *request) copyMoveDepth() (recursive bool, err error) {
+// source looks at what is to be copied or moved, and tells whether to take what is below it: always for MOVE, where another Depth is only
+// tolerated on a file.
+func (q *request) source() (recursive bool, err error) {
+	cur, err := q.current()
+	if err != nil {
+		return false, err
+	}
+	if err := q.precheck(cur); err != nil {
+		return false, err
+	}
+	if cur == nil {
+		return false, refuse(http.StatusNotFound, "the source does not exist")
+	}
 	switch d := q.depth(); {
 	case d == depthInfinity:
 		return true, nil
-	case d == depthZero && q.r.Method == "COPY":
+	case d == depthZero && (q.r.Method == "COPY" || !cur.IsDir()):
 		return false, nil
 	}
 	return false, badDepth()
