@@ -48,6 +48,7 @@ type config struct {
 	AllowOther    bool
 	ReadOnly      bool
 	Debug         bool
+	User          uint32 // uid and gid of the child, 0: as the test
 }
 
 // command is a request to the child, most of them to do something as another face would.
@@ -247,6 +248,10 @@ func startChild(t *testing.T, c config) (*child, error) {
 	ch.cmd = exec.Command(os.Args[0], "-test.run=^$")
 	ch.cmd.Env = append(os.Environ(), childEnv+"="+string(conf))
 	ch.cmd.Stderr = ch.errs
+	if c.User != 0 {
+		ch.cmd.Path = ch.handOver(c)
+		ch.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: c.User, Gid: c.User}}
+	}
 	if ch.in, err = ch.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
@@ -265,6 +270,26 @@ func startChild(t *testing.T, c config) (*child, error) {
 		return nil, errors.New(ch.errs.String())
 	}
 	return ch, nil
+}
+
+// handOver gives the child's directories to its user, and a copy of the test binary that the user can reach.
+func (c *child) handOver(conf config) string {
+	c.t.Helper()
+	bin, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	path := filepath.Join(c.t.TempDir(), "child")
+	if err := os.WriteFile(path, bin, 0o755); err != nil {
+		c.t.Fatal(err)
+	}
+	for _, d := range []string{c.dir, c.data, path} {
+		openTemp(c.t, filepath.Dir(d))
+		if err := os.Chown(d, int(conf.User), int(conf.User)); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	return path
 }
 
 func (c *child) read(r *reply) error {

@@ -25,6 +25,7 @@ type mount struct {
 	nodes  nodeTable
 	io     ioTable
 	inval  invalidator
+	gone   goneOnce
 	told   memory // the version with which the kernel last got the attributes of a node
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 
 	"tote/fs"
 )
@@ -65,6 +66,9 @@ func checkUser(o Options) error {
 	}
 	if os.Geteuid() == 0 {
 		return nil
+	}
+	if unix.Access("/dev/fuse", unix.R_OK|unix.W_OK) != nil {
+		return errors.New("this user may not open /dev/fuse; ask the administrator for: chmod 666 /dev/fuse")
 	}
 	if _, err := exec.LookPath("fusermount3"); err != nil {
 		return errors.New("only root can mount without fusermount3; install the package fuse3")

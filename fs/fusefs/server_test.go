@@ -1,7 +1,11 @@
 package fusefs
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -114,4 +118,50 @@ func TestUnmountOfABusyMount(t *testing.T) {
 			t.Errorf("%q was kept", r.Data)
 		}
 	})
+}
+
+// needFusermount skips where the machine lets only root mount.
+func needFusermount(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("fusermount3"); err != nil {
+		t.Skip("fusermount3 is not installed")
+	}
+	if st, err := os.Stat("/dev/fuse"); err != nil || st.Mode().Perm()&0o006 != 0o006 {
+		t.Skip("/dev/fuse is for root only on this machine")
+	}
+}
+
+// TestOrdinaryUser mounts without any privilege, by fusermount3. Only that user sees the mount.
+func TestOrdinaryUser(t *testing.T) {
+	needFusermount(t)
+	dir, data := t.TempDir(), t.TempDir()
+	c := mountChild(t, config{Dir: dir, Data: data, User: 65534})
+	asNobody(t, fmt.Sprintf("cd %s && mkdir d && echo hello > d/f && cat d/f && mv d/f g && ln g h && stat -c %%h g | grep -qx 2", dir))
+	if r := c.must(command{Op: "get", Path: "/g"}); string(r.Data) != "hello\n" {
+		t.Errorf("%q", r.Data)
+	}
+	c.must(command{Op: "put", Path: "/g", Data: []byte("from a face")})
+	asNobody(t, fmt.Sprintf("test \"$(cat %s/h)\" = 'from a face'", dir))
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrPermission) {
+		t.Errorf("root looks into the mount of a user: %v", err)
+	}
+	c.must(command{Op: "unmount"})
+	if names, err := os.ReadDir(dir); err != nil || len(names) != 0 {
+		t.Errorf("%v %v", names, err)
+	}
+}
+
+func TestOrdinaryUserMayNotLetOthersIn(t *testing.T) {
+	needFusermount(t)
+	if conf, _ := os.ReadFile("/etc/fuse.conf"); bytes.Contains(conf, []byte("\nuser_allow_other")) {
+		t.Skip("allowed on this machine")
+	}
+	c, err := startChild(t, config{User: 65534, AllowOther: true})
+	if err == nil {
+		c.stop()
+		t.Fatal("mounted")
+	}
+	if !strings.Contains(err.Error(), "user_allow_other") {
+		t.Error(err)
+	}
 }
