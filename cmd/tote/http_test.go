@@ -103,16 +103,17 @@ func TestClientIDAndSecretLogIn(t *testing.T) {
 		name    string
 		headers []string
 		status  int
+		says    string
 	}{
-		{"right", []string{"auth-client-id", "admin", "auth-client-secret", "correct horse"}, 200},
-		{"wrong secret", []string{"auth-client-id", "admin", "auth-client-secret", "x"}, 401},
-		{"no secret", []string{"auth-client-id", "admin"}, 401},
-		{"other tenant", []string{"auth-client-id", "admin", "auth-client-secret", "correct horse", "x-rdp-tenantId", "acme"}, 401},
+		{"right", []string{"auth-client-id", "admin", "auth-client-secret", "correct horse"}, 200, "success"},
+		{"wrong secret", []string{"auth-client-id", "admin", "auth-client-secret", "x"}, 401, "GE001"},
+		{"no secret", []string{"auth-client-id", "admin"}, 401, "GE001"},
+		{"other tenant", []string{"auth-client-id", "admin", "auth-client-secret", "correct horse", "x-rdp-tenantId", "acme"}, 200, "PD001"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			status, _, body := request(t, "POST", url, "", ask, append(tt.headers, "Content-Type", "application/json")...)
-			if status != tt.status {
-				t.Errorf("status %d, want %d: %s", status, tt.status, body)
+			if status != tt.status || !strings.Contains(body, tt.says) {
+				t.Errorf("status %d, want %d and %s: %s", status, tt.status, tt.says, body)
 			}
 		})
 	}

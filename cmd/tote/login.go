@@ -42,6 +42,7 @@ type userStore interface {
 // credentials are what a request brought.
 type credentials struct {
 	tenant, name, password string
+	guess                  bool // the request is about this tenant; whether the user belongs to it is not said
 }
 
 // login verifies credentials. WebDAV clients send them with every request, so those that were right are remembered for a while under
@@ -78,6 +79,10 @@ func newLogin(users userStore, tenant string) (*login, error) {
 // where they come from.
 func (l *login) Verify(ctx context.Context, c credentials, addr string) (meta.User, error) {
 	u, err := l.users.GetUser(ctx, c.tenant, c.name)
+	if c.guess && errors.Is(err, syscall.ENOENT) { // a user of the default tenant: the face will say that it is the wrong one
+		c.tenant = l.tenant
+		u, err = l.users.GetUser(ctx, c.tenant, c.name)
+	}
 	if err != nil && !errors.Is(err, syscall.ENOENT) {
 		return meta.User{}, err
 	}
@@ -152,11 +157,11 @@ func (l *login) credentials(r *http.Request) (credentials, error) {
 	if !ok {
 		return credentials{}, errNoCredentials
 	}
-	c := credentials{tenant: l.tenantOf(r), name: name, password: password}
 	if tenant, user, found := strings.Cut(name, "/"); found {
-		c.tenant, c.name = tenant, user
+		return credentials{tenant: tenant, name: user, password: password}, nil
 	}
-	return c, nil
+	tenant := l.tenantOf(r)
+	return credentials{tenant: tenant, name: name, password: password, guess: tenant != l.tenant}, nil
 }
 
 // tenantOf is the tenant a request of the binary stream object service names, in its path or in a header; others mean the default.

@@ -50,7 +50,7 @@ func testLogin(t *testing.T) (*login, *people) {
 	return must(newLogin(p, "rdp")), p
 }
 
-var ann = credentials{"rdp", "ann", "ann's secret"}
+var ann = credentials{"rdp", "ann", "ann's secret", false}
 
 func TestLoginVerify(t *testing.T) {
 	l, _ := testLogin(t)
@@ -61,20 +61,22 @@ func TestLoginVerify(t *testing.T) {
 	}{
 		{"right", ann, nil},
 		{"right again", ann, nil},
-		{"wrong password", credentials{"rdp", "ann", "wrong"}, errBadCredentials},
-		{"empty password", credentials{"rdp", "ann", ""}, errBadCredentials},
-		{"other tenant's password", credentials{"rdp", "ann", "other secret"}, errBadCredentials},
-		{"other tenant", credentials{"acme", "ann", "other secret"}, nil},
-		{"unknown user", credentials{"rdp", "bob", "ann's secret"}, errBadCredentials},
-		{"unknown tenant", credentials{"none", "ann", "ann's secret"}, errBadCredentials},
-		{"password with a tail", credentials{"rdp", "ann", "ann's secret" + strings.Repeat("x", 9000)}, errBadCredentials},
+		{"wrong password", credentials{"rdp", "ann", "wrong", false}, errBadCredentials},
+		{"empty password", credentials{"rdp", "ann", "", false}, errBadCredentials},
+		{"other tenant's password", credentials{"rdp", "ann", "other secret", false}, errBadCredentials},
+		{"other tenant", credentials{"acme", "ann", "other secret", false}, nil},
+		{"unknown user", credentials{"rdp", "bob", "ann's secret", false}, errBadCredentials},
+		{"user of the default tenant", credentials{"none", "ann", "ann's secret", true}, nil},
+		{"same name in the tenant that is meant", credentials{"acme", "ann", "ann's secret", true}, errBadCredentials},
+		{"unknown tenant", credentials{"none", "ann", "ann's secret", false}, errBadCredentials},
+		{"password with a tail", credentials{"rdp", "ann", "ann's secret" + strings.Repeat("x", 9000), false}, errBadCredentials},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			u, err := l.Verify(t.Context(), tt.c, tt.name)
 			if !errors.Is(err, tt.err) {
 				t.Fatalf("got %v, want %v", err, tt.err)
 			}
-			if err == nil && (u.Tenant != tt.c.tenant || u.Name != tt.c.name) {
+			if err == nil && (u.Tenant != tt.c.tenant && !tt.c.guess || u.Name != tt.c.name) {
 				t.Errorf("got user %s/%s", u.Tenant, u.Name)
 			}
 		})
@@ -124,7 +126,7 @@ func TestLoginPasswordChangeHoldsAtOnce(t *testing.T) {
 	if _, err := l.Verify(t.Context(), ann, "a"); !errors.Is(err, errBadCredentials) {
 		t.Errorf("the old password: %v", err)
 	}
-	if _, err := l.Verify(t.Context(), credentials{"rdp", "ann", "a new secret"}, "a"); err != nil {
+	if _, err := l.Verify(t.Context(), credentials{"rdp", "ann", "a new secret", false}, "a"); err != nil {
 		t.Errorf("the new password: %v", err)
 	}
 }
@@ -134,7 +136,7 @@ func TestLoginBacksOff(t *testing.T) {
 	if _, err := l.Verify(t.Context(), ann, "evil"); err != nil {
 		t.Fatal(err)
 	}
-	bad := credentials{"rdp", "ann", "guess"}
+	bad := credentials{"rdp", "ann", "guess", false}
 	for i := range freePerName + 1 {
 		if _, err := l.Verify(t.Context(), bad, "evil"); !errors.Is(err, errBadCredentials) {
 			t.Fatalf("guess %d: %v", i, err)
@@ -166,7 +168,7 @@ func TestLoginTimesUnknownUsers(t *testing.T) {
 		var all []time.Duration
 		for range 5 {
 			start := time.Now()
-			_, _ = l.Verify(t.Context(), credentials{"rdp", name, "guess"}, addr)
+			_, _ = l.Verify(t.Context(), credentials{"rdp", name, "guess", false}, addr)
 			all = append(all, time.Since(start))
 		}
 		slices.Sort(all)
@@ -198,18 +200,18 @@ func TestCredentials(t *testing.T) {
 		want       credentials
 		err        error
 	}{
-		{"basic", "/dav/", basic("ann", "p:w"), credentials{"rdp", "ann", "p:w"}, nil},
-		{"basic with tenant", "/inventory/binaries", basic("acme/ann", "pw"), credentials{"acme", "ann", "pw"}, nil},
-		{"basic, first slash counts", "/dav/", basic("acme/ann/x", "pw"), credentials{"acme", "ann/x", "pw"}, nil},
-		{"basic, empty tenant", "/dav/", basic("/ann", "pw"), credentials{"", "ann", "pw"}, nil},
-		{"client id and secret", "/api/binarystreamobjectservice/get", client("ann", "pw"), credentials{"rdp", "ann", "pw"}, nil},
-		{"client id with tenant", "/api/x", client("acme/ann", "pw"), credentials{"acme", "ann", "pw"}, nil},
-		{"tenant in the path", "/acme/api/x", client("ann", "pw"), credentials{"acme", "ann", "pw"}, nil},
-		{"tenant in the header", "/api/x", tenant("acme", client("ann", "pw")), credentials{"acme", "ann", "pw"}, nil},
-		{"path before header", "/acme/api/x", tenant("rdp", client("ann", "pw")), credentials{"acme", "ann", "pw"}, nil},
-		{"tenant header of another face", "/dav/x", tenant("acme", basic("ann", "pw")), credentials{"rdp", "ann", "pw"}, nil},
-		{"authorization before client id", "/api/x", func(r *http.Request) { basic("ann", "pw")(r); client("bob", "x")(r) }, credentials{"rdp", "ann", "pw"}, nil},
-		{"secret missing", "/api/x", header("auth-client-id", "ann"), credentials{"rdp", "ann", ""}, nil},
+		{"basic", "/dav/", basic("ann", "p:w"), credentials{"rdp", "ann", "p:w", false}, nil},
+		{"basic with tenant", "/inventory/binaries", basic("acme/ann", "pw"), credentials{"acme", "ann", "pw", false}, nil},
+		{"basic, first slash counts", "/dav/", basic("acme/ann/x", "pw"), credentials{"acme", "ann/x", "pw", false}, nil},
+		{"basic, empty tenant", "/dav/", basic("/ann", "pw"), credentials{"", "ann", "pw", false}, nil},
+		{"client id and secret", "/api/binarystreamobjectservice/get", client("ann", "pw"), credentials{"rdp", "ann", "pw", false}, nil},
+		{"client id with tenant", "/api/x", client("acme/ann", "pw"), credentials{"acme", "ann", "pw", false}, nil},
+		{"tenant in the path", "/acme/api/x", client("ann", "pw"), credentials{"acme", "ann", "pw", true}, nil},
+		{"tenant in the header", "/api/x", tenant("acme", client("ann", "pw")), credentials{"acme", "ann", "pw", true}, nil},
+		{"path before header", "/acme/api/x", tenant("rdp", client("ann", "pw")), credentials{"acme", "ann", "pw", true}, nil},
+		{"tenant header of another face", "/dav/x", tenant("acme", basic("ann", "pw")), credentials{"rdp", "ann", "pw", false}, nil},
+		{"authorization before client id", "/api/x", func(r *http.Request) { basic("ann", "pw")(r); client("bob", "x")(r) }, credentials{"rdp", "ann", "pw", false}, nil},
+		{"secret missing", "/api/x", header("auth-client-id", "ann"), credentials{"rdp", "ann", "", false}, nil},
 		{"nothing", "/dav/", func(*http.Request) {}, credentials{}, errNoCredentials},
 		{"bearer", "/dav/", header("Authorization", "Bearer x"), credentials{}, errBadCredentials},
 		{"broken basic", "/dav/", header("Authorization", "Basic !!!"), credentials{}, errBadCredentials},

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	sendChunk   = 512 << 10       // bytes handed to the kernel per call
-	sendTimeout = 2 * time.Minute // for each chunk, and each Write: some 4 KiB/s at least
+	sendChunk   = 1 << 20         // bytes handed to the kernel per call
+	sendTimeout = 2 * time.Minute // for each chunk, and each Write: some 9 KiB/s at least
 )
 
 // response counts what a handler sends and keeps readers that stopped reading from holding a connection: each piece of a body has its
