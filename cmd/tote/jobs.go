@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	tidyEvery = 2 * time.Minute // due deletions, expired locks, old rows of the change feed
-	gcEvery   = 12 * time.Hour  // all of that and a look at every object
+	flushEvery = 5 * time.Second // of changes that nobody waits for: mkdir or rename on the mount
+	tidyEvery  = 2 * time.Minute // due deletions, expired locks, old rows of the change feed
+	gcEvery    = 12 * time.Hour  // all of that and a look at every object
 )
 
 // jobs are the chores of a running server, each in its own goroutine.
@@ -22,6 +23,7 @@ type jobs struct {
 func newJobs(c *core, log *slog.Logger) *jobs {
 	ctx, cancel := context.WithCancel(context.Background())
 	j := &jobs{cancel: cancel, log: log}
+	j.every(ctx, "flush", flushEvery, c.db.Flush)
 	j.every(ctx, "tidy", tidyEvery, c.fs.Tidy)
 	j.every(ctx, "gc", gcEvery, func(ctx context.Context) error {
 		r, err := c.fs.GC(ctx, false)
