@@ -158,9 +158,10 @@ func (p *blobPut) find() finder {
 
 // open finds where the bytes go: to the file that has the key, else to a new one in the directory of its full path.
 func (p *blobPut) open() (done func(), err error) {
-	ctx := p.r.Context()
+	find := p.find()
+	ctx := find.ctx
 	done = func() {}
-	p.holder, err = p.find().target(p.key)
+	p.holder, err = find.target(p.key)
 	if err == nil {
 		if p.r.Header.Get("If-None-Match") == "*" {
 			return done, blobExists // before a long body is read

@@ -100,6 +100,9 @@ func (s *server) serveBSO(w http.ResponseWriter, r *http.Request, a *fs.Actor) {
 	if u := r.Header.Get("x-rdp-userId"); u != "" {
 		c.user = u
 	}
+	if !route.op.reading { // several steps that belong together
+		c.ctx = context.WithoutCancel(c.ctx)
+	}
 	c.answer(w, r, route, reqs)
 }
 

@@ -141,7 +141,7 @@ func (p *replacement) receive(w http.ResponseWriter) (fs.CommitOptions, error) {
 func (p *replacement) take(_ *form, bytes io.Reader) error {
 	p.drop()
 	var err error
-	if p.writer, err = p.s.fs.NewWriter(p.r.Context(), p.actor, fs.Target{Ino: p.ino}); err != nil {
+	if p.writer, err = p.s.fs.NewWriter(context.WithoutCancel(p.r.Context()), p.actor, fs.Target{Ino: p.ino}); err != nil {
 		return err
 	}
 	if p.r.ContentLength <= md5Limit {

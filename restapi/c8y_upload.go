@@ -182,7 +182,8 @@ func (s *server) answerStored(w http.ResponseWriter, r *http.Request, a *fs.Acto
 		w.WriteHeader(http.StatusCreated)
 		return
 	}
-	b, err := s.binary(r.Context(), readAs(a), ino)
+	// The file is stored: a client that has closed its sending side is still told so.
+	b, err := s.binary(context.WithoutCancel(r.Context()), readAs(a), ino)
 	if err != nil {
 		w.Header().Del("Location")
 		s.failC8y(w, r, err)
