@@ -62,7 +62,9 @@ type line struct {
 	wants  bool
 }
 
-func (sc script) writes(f Face) bool { return sc.writers == nil || slices.Contains(sc.writers, f.Name()) }
+func (sc script) writes(f Face) bool {
+	return sc.writers == nil || slices.Contains(sc.writers, f.Name())
+}
 
 func readScripts(t *testing.T) (all []script) {
 	t.Helper()
