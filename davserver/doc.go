@@ -3,8 +3,9 @@
 //
 // New returns a handler for one share. Whoever mounts it does the login and puts the actor into the request's context with fs.WithActor;
 // only OPTIONS is answered without one. Guard belongs in front of the login, because it bounds the XML that anybody may send. The share must
-// see URLs as they came: a router that cleans paths would answer "/dav/../x" with a redirect instead of 400. A wrapper around the ResponseWriter has to pass io.ReaderFrom on, or GET loses sendfile, and
-// a recovery must let http.ErrAbortHandler through: it cuts the connection of a listing that cannot be completed.
+// see URLs as they came: a router that cleans paths would answer "/dav/../x" with a redirect instead of 400. A wrapper around the
+// ResponseWriter has to pass io.ReaderFrom on, or GET loses sendfile; a recovery must let http.ErrAbortHandler through, which cuts the
+// connection of a listing that cannot be completed.
 //
 // # Who serves what
 //
@@ -34,12 +35,12 @@
 // Symbolic links are followed inside the tenant; what leads nowhere, FIFOs, sockets and devices are absent.
 //
 // Locks and dead properties live in the database, reached through the core, and survive a restart. A lock lasts ten minutes when the client
-// does not say, one hour at most. Dead properties are kept under their XML namespace with their inner XML; namespaces that the core uses
+// does not say, one hour at most; only its owner or an administrator refreshes or removes it. Dead properties are kept under their XML namespace with their inner XML; namespaces that the core uses
 // itself are prefixed with "xmlns:". The core's own properties appear in the namespace urn:tote:properties.
 //
 // A PROPFIND is streamed in pieces of 64 KiB from pages of a thousand entries and never opens content. With Depth infinity the answer is
-// collected first and refused with 403 propfind-finite-depth when it has more than Options.MaxInfinite entries. XML bodies are at most 1 MiB and
-// 64 levels; the listing a browser gets has at most 10,000 entries.
+// collected first and refused with 403 propfind-finite-depth when it has more than Options.MaxInfinite entries. XML bodies are at most 1 MiB,
+// 10,000 elements and 64 levels; the listing a browser gets has at most 10,000 entries.
 //
 // Clients see a status and a fixed sentence (statuses is the table); the cause of a 5xx goes to the log once.
 //
