@@ -39,6 +39,7 @@ func (db *DB) PutBSO(ctx context.Context, b BSO, check func(old *BSO) error, d D
 	})
 }
 
+// putBSO asks for the file first: a foreign key would cost every deletion of a node a search.
 func (t *tx) putBSO(b BSO) error {
 	var ino any
 	if b.Ino != 0 {
@@ -53,6 +54,7 @@ func (t *tx) putBSO(b BSO) error {
 		b.Tenant, b.ID, b.Type, b.ObjectKey, ino, blob(b.Doc), orNow(b.Created, t.now), orNow(b.Modified, t.now))
 }
 
+// bso returns the only row of a query, or ENOENT.
 func (c *conn) bso(text string, args ...any) (BSO, error) {
 	r, ok, err := c.one(text, args...)
 	if err != nil {

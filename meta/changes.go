@@ -18,6 +18,7 @@ const (
 	opProps
 )
 
+// String is the word that the change feed shows; unknown numbers come from a newer program.
 func (o changeOp) String() string {
 	names := [...]string{"", "create", "update", "attr", "delete", "rename", "link", "props"}
 	if o < 0 || int(o) >= len(names) {

@@ -109,6 +109,7 @@ func (db *DB) Check(ctx context.Context) (found []string, err error) {
 	return found, err
 }
 
+// findings adds what one invariant has to say. One broken counter must not bury the rest of the report.
 func (c *conn) findings(found []string, inv invariant) ([]string, error) {
 	n := 0
 	err := c.each(func(r row) error {
@@ -139,6 +140,7 @@ func describe(format string, r row) string {
 	return fmt.Sprintf(format, words...)
 }
 
+// countVerbs keeps formats and queries apart: a pragma returns more columns than its line shows.
 func countVerbs(format string) (n int) {
 	for _, c := range format {
 		if c == '%' {

@@ -29,6 +29,7 @@ type checkpointer struct {
 	commits int   // guarded by DB.mu
 }
 
+// newCheckpointer starts the goroutine, which owns c from here on.
 func newCheckpointer(db *DB, c *conn, wal *os.File) *checkpointer {
 	k := &checkpointer{
 		db: db, c: c, wal: wal, limit: db.opts.wal, wake: make(chan struct{}, 1), quit: make(chan struct{}),
@@ -70,6 +71,8 @@ func (k *checkpointer) report(err error) {
 	}
 }
 
+// check copies the log when enough of it waits. Writers go on meanwhile, so a busy log may never be copied to its end
+// by this alone.
 func (k *checkpointer) check() error {
 	fi, err := k.wal.Stat()
 	if err != nil || fi.Size() < k.limit.copy {

@@ -30,6 +30,7 @@ func (db *DB) Commit(ctx context.Context, a CommitArgs, d Durability) (out Commi
 	return out, err
 }
 
+// findTarget finds the node to replace, or the free name to use. AltName counts only when Name is taken.
 func (t *tx) findTarget(a CommitArgs) (to target, err error) {
 	if a.Ino != 0 {
 		to.node, err = t.attr(a.Ino)
@@ -82,6 +83,7 @@ func (a CommitArgs) admit(n Attr) error {
 	return nil
 }
 
+// commit writes a version that admit has let pass.
 func (t *tx) commit(a CommitArgs, to target, d Durability) (out Committed, err error) {
 	out.Version = Version{
 		ID: t.newVersion(), GUID: a.GUID, Key: a.Key, Size: a.Size, State: a.State, Staging: a.Staging, Sum: a.Sum, MD5: a.MD5,
@@ -107,6 +109,7 @@ func (t *tx) commit(a CommitArgs, to target, d Durability) (out Committed, err e
 	return out, t.change(op, out.Attr.Ino, out.Attr.Parent, to.name, a.Origin)
 }
 
+// commitNew makes the node with its content at once, instead of an empty one that is updated.
 func (t *tx) commitNew(a CommitArgs, to target, v *Version) (Attr, error) {
 	n := t.newNode(to.dir, CreateArgs{Mode: syscall.S_IFREG | a.Mode&^syscall.S_IFMT, UID: a.UID, GID: a.GID})
 	a.stamp(&n, v.ID, t.now)
@@ -117,6 +120,7 @@ func (t *tx) commitNew(a CommitArgs, to target, v *Version) (Attr, error) {
 	return n, t.insertNode(n, nameHash(to.name), "")
 }
 
+// commitOver retires the version that was current and points the node to the new one.
 func (t *tx) commitOver(a CommitArgs, n Attr, out *Committed) error {
 	out.Version.Ino = n.Ino
 	out.Attr = n
@@ -142,6 +146,7 @@ func (t *tx) commitOver(a CommitArgs, n Attr, out *Committed) error {
 	return t.resized(n, out.Attr)
 }
 
+// stamp gives a node the size and times of its new content. The change time is never the caller's to choose.
 func (a CommitArgs) stamp(n *Attr, version, now int64) {
 	n.Version, n.Size, n.Ctime, n.Mtime = version, a.Size, now, now
 	if a.Mtime != 0 {
@@ -211,6 +216,7 @@ func (t *tx) dropVersion(a CommitArgs, ino Ino) error {
 	return err
 }
 
+// insertVersion adds the row, and the record without which a StateRedo version could not be finished after a crash.
 func (t *tx) insertVersion(v Version, redo *Redo) error {
 	err := t.run(`INSERT INTO versions (id, ino, state, size, created, synced, kh, guid, key, staging, sum, md5)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -221,6 +227,7 @@ func (t *tx) insertVersion(v Version, redo *Redo) error {
 	return t.run("INSERT INTO redos (version, base_key, ranges) VALUES (?, ?, ?)", v.ID, redo.BaseKey, blob(redo.Ranges))
 }
 
+// commitProps replaces whole spaces where the caller names them, so that a PUT does not inherit old properties.
 func (t *tx) commitProps(ino Ino, a CommitArgs) error {
 	for _, space := range a.ClearProps {
 		if err := t.run("DELETE FROM props WHERE ino = +? AND space = +?", ino, space); err != nil {

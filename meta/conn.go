@@ -34,6 +34,7 @@ type stmt struct {
 // row holds the columns of one row until its statement runs again.
 type row []driver.Value
 
+// int returns 0 for NULL, like the other getters return their zero values.
 func (r row) int(i int) int64 {
 	v, _ := r[i].(int64)
 	return v
@@ -41,6 +42,7 @@ func (r row) int(i int) int64 {
 
 func (r row) bool(i int) bool { return r.int(i) != 0 }
 
+// text takes blobs as well: names are stored as bytes, because they need not be UTF-8.
 func (r row) text(i int) string {
 	switch v := r[i].(type) {
 	case string:
@@ -85,6 +87,7 @@ func openConn(path string, readOnly bool, pragmas []pragma) (*conn, error) {
 	return c, nil
 }
 
+// setPragma fails when SQLite ignores a value, which it does without a word.
 func (c *conn) setPragma(p pragma) error {
 	if err := c.script("PRAGMA " + p.name + "=" + p.value); err != nil {
 		return fmt.Errorf("pragma %s: %w", p.name, err)
@@ -193,6 +196,7 @@ func (c *conn) start(text string, args []any) (*stmt, driver.Rows, error) {
 	return s, rows, nil
 }
 
+// prepare keeps every statement for the life of the connection. Their texts are constants, so there are not many.
 func (c *conn) prepare(text string) (*stmt, error) {
 	if s := c.stmts[text]; s != nil {
 		return s, nil
@@ -215,6 +219,7 @@ func (c *conn) bind(args []any) []driver.NamedValue {
 	return c.args
 }
 
+// value makes the driver's types of ours; it would refuse others.
 func value(a any) driver.Value {
 	switch v := a.(type) {
 	case Ino:
@@ -231,6 +236,7 @@ func value(a any) driver.Value {
 	return a
 }
 
+// close finalizes the statements first: SQLite does not close a connection that has some.
 func (c *conn) close() error {
 	var errs []error
 	for _, s := range c.stmts {

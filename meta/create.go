@@ -21,6 +21,7 @@ func (db *DB) Create(ctx context.Context, a CreateArgs, d Durability) (n Attr, e
 	return n, err
 }
 
+// check refuses what no state of the database could make right, before the writer is locked.
 func (a CreateArgs) check() error {
 	switch a.Mode & syscall.S_IFMT {
 	case syscall.S_IFREG, syscall.S_IFIFO, syscall.S_IFSOCK, syscall.S_IFCHR, syscall.S_IFBLK:
@@ -37,6 +38,7 @@ func (a CreateArgs) check() error {
 	return checkName(a.Name)
 }
 
+// create inserts the name first: it is what may fail.
 func (t *tx) create(a CreateArgs) (Attr, error) {
 	dir, err := t.liveDir(a.Parent)
 	if err != nil {
@@ -64,6 +66,7 @@ func (t *tx) liveDir(ino Ino) (Attr, error) {
 	return dir, err
 }
 
+// newNode decides what a node inherits and with how many links it starts: a directory has its own "." already.
 func (t *tx) newNode(dir Attr, a CreateArgs) Attr {
 	n := Attr{
 		Ino: t.newIno(), Tenant: dir.Tenant, Parent: dir.Ino, Mode: a.Mode, Nlink: 1, UID: a.UID, GID: a.GID, Rdev: a.Rdev,
@@ -154,6 +157,7 @@ func (db *DB) Link(ctx context.Context, a LinkArgs, d Durability) (n Attr, err e
 	return n, err
 }
 
+// link adds a name. Directories have one, or the tree would not be one.
 func (t *tx) link(a LinkArgs) (Attr, error) {
 	n, err := t.attr(a.Ino)
 	if err != nil {

@@ -24,6 +24,7 @@ func wrap(err error) error {
 	return fmt.Errorf("meta: %w", err)
 }
 
+// errnoOf returns 0 for errors that can only be a mistake of this package.
 func errnoOf(e sqlite3.Error) syscall.Errno {
 	switch e.Code {
 	case sqlite3.ErrFull:
@@ -44,6 +45,7 @@ func errnoOf(e sqlite3.Error) syscall.Errno {
 	return 0
 }
 
+// isBusy says that the transaction may succeed when it is begun again.
 func isBusy(err error) bool {
 	var e sqlite3.Error
 	return errors.As(err, &e) && e.Code == sqlite3.ErrBusy

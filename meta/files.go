@@ -65,6 +65,7 @@ func (db *DB) Files(ctx context.Context, q FileQuery) ([]FileRow, error) {
 		" ORDER BY n.ino LIMIT ? OFFSET ?", append(args, limit, max(q.Offset, 0))...)
 }
 
+// scanFile leaves the version zero for a file without one, where the join gave NULLs.
 func scanFile(r row) FileRow {
 	f := FileRow{Attr: scanAttr(r), Name: r.text(attrLen)}
 	if f.Attr.Version != 0 {

@@ -26,6 +26,8 @@ type flusher struct {
 	err     error         // guarded by mu: of the first flush that failed, for good
 }
 
+// newFlusher owns wal from here on. Closing a file drops all locks that the process has on it, but SQLite has none on
+// its log.
 func newFlusher(wal *os.File, o Options) *flusher {
 	f := &flusher{
 		file: wal, sync: o.syncWAL, off: o.NoSync,
@@ -66,6 +68,7 @@ func (f *flusher) wait(ctx context.Context, n uint64) error {
 	return nil
 }
 
+// loop flushes once for each token, however many callers wait for it.
 func (f *flusher) loop() {
 	defer close(f.ended)
 	for {

@@ -9,6 +9,7 @@ import (
 // idBlock is a run of numbers that the counters table has given away: next up to limit.
 type idBlock struct{ next, limit int64 }
 
+// take needs a block that is not empty.
 func (b *idBlock) take() int64 {
 	b.next++
 	return b.next
@@ -17,6 +18,7 @@ func (b *idBlock) take() int64 {
 // newIno needs a block with a number left, see fillBlocks. A number taken by a transaction that fails is lost.
 func (t *tx) newIno() Ino { return Ino(t.db.inos.take()) }
 
+// newVersion is newIno for versions.
 func (t *tx) newVersion() int64 { return t.db.versions.take() }
 
 // idsPerTx is how many numbers of a kind one transaction may take, its repetitions included.
@@ -31,6 +33,7 @@ func (db *DB) fillBlocks() error {
 	return db.fillBlock("version", &db.versions)
 }
 
+// fillBlock commits the counter before it changes b: a block must not be used after a rollback.
 func (db *DB) fillBlock(name string, b *idBlock) error {
 	if b.limit-b.next >= idsPerTx {
 		return nil

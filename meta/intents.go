@@ -36,11 +36,13 @@ func (db *DB) HasIntent(ctx context.Context, key string) (has bool, err error) {
 	return has, err
 }
 
+// hasIntent compares the key, too: the primary key is only its hash.
 func (c *conn) hasIntent(key string) (bool, error) {
 	_, ok, err := c.one("SELECT 1 FROM intents WHERE kh = ? AND key = +?", keyHash(key), key)
 	return ok, err
 }
 
+// deleteIntent is no error when there is none: a deletion may be repeated after a crash.
 func (t *tx) deleteIntent(key string) error {
 	return t.run("DELETE FROM intents WHERE kh = ? AND key = +?", keyHash(key), key)
 }

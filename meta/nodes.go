@@ -146,6 +146,7 @@ func (db *DB) SetAttr(ctx context.Context, ino Ino, s SetAttr, origin string, d 
 	return a, err
 }
 
+// apply sets what is given. A size belongs to bytes, so only regular files take one.
 func (s SetAttr) apply(a *Attr, now int64) error {
 	if s.Size != nil && !a.IsRegular() {
 		if a.IsDir() {
@@ -203,6 +204,7 @@ func (db *DB) Touch(ctx context.Context, updates []TimeUpdate, d Durability) err
 	})
 }
 
+// touch skips nodes without a change, so that a batch of them costs no write.
 func (t *tx) touch(u TimeUpdate) error {
 	a, err := t.attr(u.Ino)
 	if err != nil {

@@ -81,10 +81,12 @@ func pragmas(busy string, own ...pragma) []pragma {
 	}...)
 }
 
+// writerPragmas sets page_size first: it counts only before the first table and the log exist.
 func writerPragmas() []pragma {
 	return pragmas("5000", pragma{"page_size", "4096"}, pragma{"journal_mode", "wal"}, pragma{"cache_size", "-32768"})
 }
 
+// readerPragmas make a mistake in a reading method fail instead of writing past the writer's lock.
 func readerPragmas() []pragma {
 	return pragmas("5000", pragma{"query_only", "1"}, pragma{"cache_size", "-8192"})
 }
@@ -108,6 +110,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	return db, nil
 }
 
+// open leaves what it has opened to closeConns when it fails.
 func (db *DB) open() error {
 	// Created here for its mode: it holds password hashes. SQLite gives its side files the same one.
 	f, err := os.OpenFile(db.path, os.O_CREATE|os.O_RDWR, 0o600)
@@ -138,6 +141,7 @@ func (db *DB) open() error {
 	return db.startWorkers()
 }
 
+// startWorkers comes last: the log exists by now, and its name is made durable before anyone relies on its bytes.
 func (db *DB) startWorkers() error {
 	wal, err := os.OpenFile(db.path+"-wal", os.O_RDWR, 0)
 	if err != nil {
@@ -180,6 +184,7 @@ func (db *DB) closeConns() error {
 	return errors.Join(errs...)
 }
 
+// syncDir makes the names in a directory durable.
 func syncDir(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {

@@ -59,6 +59,7 @@ func (db *DB) PatchProps(ctx context.Context, ino Ino, set, remove []Property, o
 	})
 }
 
+// setProps replaces properties one by one; there are few in a call.
 func (t *tx) setProps(ino Ino, set []Property) error {
 	for _, p := range set {
 		err := t.run(`INSERT INTO props (ino, space, name, value) VALUES (?, ?, ?, ?)

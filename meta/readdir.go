@@ -20,6 +20,7 @@ func (db *DB) ReadNames(ctx context.Context, dir Ino, after uint64, limit int) (
 		WHERE e.parent = +? AND e.h > ? ORDER BY e.h, e.name`)
 }
 
+// readDir stops by counting instead of LIMIT, which could part names of one hash: the cursor would skip the second.
 func (db *DB) readDir(ctx context.Context, dir Ino, after uint64, limit int, scan func(row) Dirent, text string) (
 	page []Dirent, err error,
 ) {

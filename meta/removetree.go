@@ -55,6 +55,7 @@ func (t *tx) removeTree(root Attr, parent Ino, name string, keep func(Ino) bool)
 	return out, t.deleteDoomed()
 }
 
+// removeLeaf is removeTree of anything but a directory.
 func (t *tx) removeLeaf(n Attr, parent Ino, name string, keep func(Ino) bool) (RemovedTree, error) {
 	gone, err := t.unlinkNode(n, parent, name, keep)
 	out := RemovedTree{Root: gone.Attr, Staging: gone.Staging}
@@ -150,6 +151,7 @@ func (t *tx) spareOpen(keep func(Ino) bool) ([]Ino, error) {
 	return open, nil
 }
 
+// doomedStaging is asked after open nodes were spared: they still read their staging files.
 func (t *tx) doomedStaging() ([]string, error) {
 	return collect(t.conn, func(r row) string { return r.text(0) },
 		`SELECT v.staging FROM doomed d CROSS JOIN versions v ON v.ino = d.ino

@@ -35,6 +35,7 @@ func (db *DB) Rename(ctx context.Context, a RenameArgs, d Durability) (out Renam
 	return out, err
 }
 
+// check refuses names and flags before the writer is locked.
 func (a RenameArgs) check() error {
 	if err := checkName(a.OldName); err != nil {
 		return err
@@ -46,6 +47,7 @@ func (a RenameArgs) check() error {
 	return syscall.EINVAL
 }
 
+// findMove reads both directories and both nodes. A removed directory that is open takes no new names.
 func (t *tx) findMove(a RenameArgs) (m move, err error) {
 	m.RenameArgs = a
 	if m.from, err = t.dir(a.OldParent); err != nil {
@@ -67,6 +69,7 @@ func (t *tx) findMove(a RenameArgs) (m move, err error) {
 	return m, err
 }
 
+// rename answers in the order of rename(2): existence, sameness, loops, then kinds and contents.
 func (t *tx) rename(m move) (Renamed, error) {
 	switch {
 	case m.dst != nil && m.Flags == RenameNoReplace:
@@ -118,6 +121,7 @@ func (t *tx) checkLoops(m move) error {
 	return nil
 }
 
+// refuseBelow costs one search for each level above dir, and nothing for the size of the tree.
 func (t *tx) refuseBelow(dir, top Ino) error {
 	below, err := t.isBelow(dir, top)
 	if err == nil && below {
@@ -156,6 +160,7 @@ func (t *tx) replace(m move) (out Renamed, err error) {
 	return out, t.change(opRename, m.src.Ino, m.NewParent, m.NewName, m.Origin)
 }
 
+// removeTarget frees the new name, under the rules of POSIX or those of RenameTree.
 func (t *tx) removeTarget(m move) (Renamed, error) {
 	if m.Flags == RenameTree {
 		gone, err := t.removeTree(*m.dst, m.NewParent, m.NewName, m.Keep)

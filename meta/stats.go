@@ -29,6 +29,7 @@ func (db *DB) Stats(ctx context.Context) (s Stats, err error) {
 	return s, err
 }
 
+// fileBytes is what the database takes on disk; the log is part of it.
 func (db *DB) fileBytes() (total int64, err error) {
 	for _, path := range []string{db.path, db.path + "-wal"} {
 		fi, err := os.Stat(path)

@@ -35,6 +35,7 @@ func (db *DB) EnsureTenant(ctx context.Context, name string, mode, uid, gid uint
 	return tn, err
 }
 
+// rootNumber gives the first tenant the number that the kernel expects of a mount.
 func (t *tx) rootNumber() (Ino, error) {
 	_, taken, err := t.one("SELECT 1 FROM nodes WHERE ino = ?", RootIno)
 	if err != nil || !taken {
@@ -43,6 +44,7 @@ func (t *tx) rootNumber() (Ino, error) {
 	return t.newIno(), nil
 }
 
+// tenant returns a tenant, or ENOENT.
 func (c *conn) tenant(name string) (Tenant, error) {
 	r, ok, err := c.one("SELECT id, name, root FROM tenants WHERE name = ?", name)
 	if err != nil {
@@ -112,6 +114,7 @@ func list[T any](ctx context.Context, db *DB, scan func(row) T, text string, arg
 	return all, err
 }
 
+// collect is list for use inside a transaction.
 func collect[T any](c *conn, scan func(row) T, text string, args ...any) (all []T, err error) {
 	err = c.each(func(r row) error {
 		all = append(all, scan(r))

@@ -27,6 +27,7 @@ func (db *DB) Rmdir(ctx context.Context, a UnlinkArgs, d Durability) (Removed, e
 	})
 }
 
+// needEmpty asks for any entry: the link count tells only of subdirectories.
 func (t *tx) needEmpty(dir Ino) error {
 	_, some, err := t.one("SELECT 1 FROM entries WHERE parent = +? LIMIT 1", dir)
 	if err == nil && some {
@@ -35,6 +36,7 @@ func (t *tx) needEmpty(dir Ino) error {
 	return err
 }
 
+// remove is what Unlink and Rmdir share; kind refuses nodes that are not the method's.
 func (db *DB) remove(ctx context.Context, a UnlinkArgs, d Durability, kind func(*tx, Attr) error) (out Removed, err error) {
 	err = db.update(ctx, d, func(t *tx) error {
 		if _, err := t.dir(a.Parent); err != nil {
@@ -133,6 +135,7 @@ func (t *tx) deleteNode(n Attr) (staging []string, err error) {
 	return staging, nil
 }
 
+// deleteVersions leaves an intent for every object that may hold bytes of the node. Replaced versions have had theirs.
 func (t *tx) deleteVersions(ino Ino) ([]string, error) {
 	all, err := collect(t.conn, scanVersion, "SELECT "+versionCols+" FROM versions v WHERE v.ino = +? AND v.state <> 4", ino)
 	if err != nil {

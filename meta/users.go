@@ -9,6 +9,7 @@ import (
 
 const userCols = "tenant, name, hash, roles, created, updated"
 
+// scanUser can fail, unlike its like: the roles are JSON.
 func scanUser(r row) (User, error) {
 	u := User{Tenant: r.text(0), Name: r.text(1), Hash: r.text(2), Created: r.int(4), Updated: r.int(5)}
 	if err := json.Unmarshal([]byte(r.text(3)), &u.Roles); err != nil {
@@ -34,6 +35,7 @@ func (db *DB) PutUser(ctx context.Context, u User, d Durability) error {
 	})
 }
 
+// orNow is t, or now when the caller gave none.
 func orNow(t, now int64) int64 {
 	if t == 0 {
 		return now

@@ -15,6 +15,7 @@ func scanVersion(r row) Version {
 	}
 }
 
+// version returns one version, or ENOENT.
 func (c *conn) version(id int64) (Version, error) {
 	r, ok, err := c.one("SELECT "+versionCols+" FROM versions v WHERE v.id = ?", id)
 	if err != nil {
@@ -113,6 +114,7 @@ func (db *DB) MarkStored(ctx context.Context, stored []Stored, d Durability) err
 	})
 }
 
+// markStored finds out whether the version still waits for its bytes. It may be called again after a crash.
 func (t *tx) markStored(s Stored) error {
 	v, err := t.version(s.ID)
 	if err == nil && (v.State == StateStaged || v.State == StateRedo) {
@@ -130,6 +132,7 @@ func (t *tx) markStored(s Stored) error {
 	return t.intend(s.Key)
 }
 
+// stored ends the staging of a version; its record of changes has been applied.
 func (t *tx) stored(v Version, s Stored) error {
 	if s.Sum != "" {
 		v.Sum = s.Sum
@@ -154,6 +157,7 @@ func (db *DB) LiveKey(ctx context.Context, key string) (live bool, err error) {
 	return live, err
 }
 
+// liveKey counts the base of an edit in place: until it is renamed the object has that name.
 func (c *conn) liveKey(key string) (bool, error) {
 	_, live, err := c.one(`SELECT 1 FROM versions WHERE kh = +?1 AND kh <> 0 AND key = +?2 AND state <> 4
 		UNION ALL

@@ -53,6 +53,7 @@ func (db *DB) RemoveXattr(ctx context.Context, ino Ino, name, origin string, d D
 	})
 }
 
+// updateXattr runs fn on a node that exists, and records the change.
 func (db *DB) updateXattr(
 	ctx context.Context, ino Ino, name, origin string, d Durability, fn func(t *tx, exists bool) error,
 ) error {
