@@ -21,6 +21,7 @@ STAMP := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 # Test-only settings. In CI a test that skips fails.
 RACE        ?= -race
 TESTFLAGS   ?=
+BENCHFLAGS  ?=
 RUN_TOOLS   := gcc fusermount3
 TEST_TOOLS  := gcc fusermount3 litmus rsync sqlite3 git curl
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -54,11 +55,11 @@ lint: ## golangci-lint with go vet, staticcheck and the import arrows
 vet:
 	$(GO) vet ./...
 
-bench: need-test build ## speed against a native directory and the peers, medians of 3
-	TOTE_BENCH=1 $(GO) test -count=1 -timeout 60m -run '^TestBench' -v $(TESTFLAGS) ./integration/...
+bench: need-test build ## speed beside a native directory and the peers, medians of 3
+	$(GO) run ./integration/bench -tote bin/tote $(BENCHFLAGS)
 
 soak: need-test build ## mixed load with kill -9, for an hour or SOAK=duration
-	TOTE_SOAK=$(or $(SOAK),1h) $(GO) test -count=1 -timeout 0 -run '^TestSoak' -v $(TESTFLAGS) ./integration/...
+	TOTE_SOAK=$(or $(SOAK),1h) $(GO) test -count=1 -timeout 0 -run '^TestSoak' -v $(TESTFLAGS) ./integration
 
 fmt: ## format the code
 	$(GOFMT) -w $$(git ls-files '*.go')

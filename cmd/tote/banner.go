@@ -11,14 +11,14 @@ func (p *Program) announce() {
 	var b strings.Builder
 	fmt.Fprintf(&b, "tote is ready, data in %s\n", p.data.path)
 	if p.mount != nil {
-		fmt.Fprintf(&b, "\n  drive     cp -r /etc/skel/. %s\n            ls -la %s\n", quote(p.mount.dir), quote(p.mount.dir))
+		fmt.Fprintf(&b, "\n  drive     cp /etc/hostname %s\n            ls -la %s\n", quote(p.mount.dir+"/hello.txt"), quote(p.mount.dir))
 	}
 	if p.listener != nil {
 		base, login := p.baseURL(), p.loginFlag()
-		fmt.Fprintf(&b, "\n  WebDAV    curl %s -T /etc/hostname %s/dav/hostname.txt\n", login, base)
-		fmt.Fprintf(&b, "            curl %s %s/dav/hostname.txt\n", login, base)
+		fmt.Fprintf(&b, "\n  WebDAV    curl %s -T /etc/hostname %s/dav/hello.txt\n", login, base)
+		fmt.Fprintf(&b, "            curl %s %s/dav/hello.txt\n", login, base)
 		fmt.Fprintf(&b, "            in a browser or file manager: %s/dav/\n", base)
-		fmt.Fprintf(&b, "\n  REST      curl %s -F 'object={\"name\":\"hostname.txt\"}' -F file=@/etc/hostname %s/inventory/binaries\n", login, base)
+		fmt.Fprintf(&b, "\n  REST      curl %s -F 'object={\"name\":\"hello.txt\"}' -F file=@/etc/hostname %s/inventory/binaries\n", login, base)
 		fmt.Fprintf(&b, "            curl %s %s/inventory/binaries\n", login, base)
 		fmt.Fprintf(&b, "\n  login     user %s, password %s\n", adminUser, p.passwordPlace())
 	}
