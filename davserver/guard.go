@@ -40,9 +40,9 @@ func hasXMLBody(method string) bool {
 	return false
 }
 
-// Guard reads the XML body of WebDAV methods and refuses what no honest client sends: more than 1 MiB (413), more than 64 levels or 10,000 elements,
-// a DTD, a namespace prefix bound to nothing, malformed text (400). It belongs before the login, because parsers behind it recurse as
-// deep as they are told to. What passes is handed to next as a body in memory; other methods are not touched.
+// Guard reads the XML body of WebDAV methods and refuses what no honest client sends: more than 1 MiB (413), more than 64 levels or
+// 10,000 elements, a DTD, a namespace prefix bound to nothing, malformed text (400). It belongs before the login, because parsers behind it
+// recurse as deep as they are told to. What passes is handed to next as a body in memory; other methods are not touched.
 func Guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !hasXMLBody(r.Method) || guarded(r.Context()) {

@@ -16,7 +16,8 @@ import (
 	"tote/objstore/filestore"
 )
 
-// share is a WebDAV server over a real core in a temporary directory. Requests name their user in X-User, or a mere reader in X-Reader; others are the administrator.
+// share is a WebDAV server over a real core in a temporary directory. Requests name their user in X-User, or a mere reader in X-Reader;
+// others are the administrator.
 type share struct {
 	t      *testing.T
 	fsys   *fs.FS
