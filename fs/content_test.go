@@ -269,3 +269,21 @@ func TestTmpfileThatGetsAName(t *testing.T) {
 		c.fsckClean()
 	})
 }
+
+func TestRetarget(t *testing.T) {
+	c := newCore(t)
+	w := must(c.NewWriter(t.Context(), c.dav, Target{Dir: "/", Name: "part"}))(t)
+	must(w.Write([]byte("text")))(t)
+	if err := w.Retarget(t.Context(), Target{Dir: "/none", Name: "x"}); !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("into a missing directory: %v", err)
+	}
+	ok(t, w.Retarget(t.Context(), Target{Dir: "/", Name: "real"}))
+	_, _, err := w.Commit(t.Context(), CommitOptions{ExpectSize: 4})
+	ok(t, err)
+	if got := c.get("/real"); got != "text" {
+		t.Errorf("got %q", got)
+	}
+	if _, err := c.Stat(t.Context(), c.dav, "/part"); !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("the first target: %v", err)
+	}
+}

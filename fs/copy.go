@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"syscall"
 
 	"tote/meta"
@@ -183,20 +184,22 @@ func (f *FS) copyProps(ctx context.Context, a *Actor, from, to Ino) error {
 	return f.db.PatchProps(ctx, to, props, nil, a.Origin, durabilityFor(a))
 }
 
-// copiedProps are the properties that a copy gets: all but those that say which one object the file is.
+// identity are the properties in tote's own space that say which one object a file is, and by whom and when that was made. A copy is
+// an object of its own.
+var identity = []string{
+	PropObjectKey, PropFullObjectPath, PropObjectID, "createdService", "createdBy", "createdDate", "modifiedService", "modifiedBy", "modifiedDate",
+}
+
+// copiedProps are the properties that a copy gets: all but those of the object's identity and, among the members of the managed object, those
+// that the server keeps.
 func (f *FS) copiedProps(ctx context.Context, ino Ino) ([]Property, error) {
 	all, err := f.db.Props(ctx, ino)
 	if err != nil {
 		return nil, err
 	}
-	var out []Property
-	for _, p := range all {
-		if p.Space == "" && (p.Name == PropObjectKey || p.Name == PropFullObjectPath) {
-			continue
-		}
-		out = append(out, p)
-	}
-	return out, nil
+	return slices.DeleteFunc(all, func(p Property) bool {
+		return p.Space == "" && slices.Contains(identity, p.Name) || p.Space == SpaceManaged && strings.HasPrefix(p.Name, "_")
+	}), nil
 }
 
 // spacesOf lists the spaces of properties once each.

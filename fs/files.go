@@ -117,7 +117,8 @@ func (f *FS) file(ctx context.Context, a *Actor, ino Ino) (File, error) {
 	return files[0], err
 }
 
-// FileByKey finds a file by the object key that a client gave it, or by stem@_@GUID.ext of any version it has had.
+// FileByKey finds a file by the object key that a client gave it, or by stem@_@GUID.ext of any version it has had. A key with directories in it is
+// compared as a whole.
 func (f *FS) FileByKey(ctx context.Context, a *Actor, key string) (File, error) {
 	file, err := f.fileByKey(ctx, a, key)
 	return file, fail("file", key, err)
@@ -147,7 +148,7 @@ func (f *FS) fileByKey(ctx context.Context, a *Actor, key string) (File, error) 
 		return File{}, err
 	}
 	for _, v := range versions {
-		if !aliasOf(v, last) {
+		if !aliasOf(v, last) || last != key && v.Key != key && v.Key != clientKey(t.Name, key) {
 			continue
 		}
 		if file, err := f.file(ctx, a, v.Ino); !errors.Is(err, syscall.ENOENT) {

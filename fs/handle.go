@@ -35,17 +35,14 @@ func (f *FS) openIno(ctx context.Context, a *Actor, ino Ino, flags int, through 
 	if err := f.allow(a, need); err != nil {
 		return nil, err
 	}
-	e, err := f.table.hold(ino)
-	if err != nil {
-		return nil, err
-	}
+	e := f.table.hold(ino)
 	attr, err := f.db.GetAttr(ctx, ino)
 	if err == nil {
 		err = openable(attr)
 	}
 	var h *Handle
 	if err == nil {
-		h, err = f.attach(ctx, a, e, attr, flags, through)
+		h, err = f.attach(ctx, a, e, attr, flags, through, false)
 	}
 	if err != nil {
 		f.letGo(e)
@@ -67,8 +64,9 @@ func openable(attr Attr) error {
 	return syscall.ENXIO
 }
 
-// attach makes a handle on the node's view, and the view when there is none. On success the handle owns the caller's hold on e.
-func (f *FS) attach(ctx context.Context, a *Actor, e *openIno, attr Attr, flags int, through bool) (*Handle, error) {
+// attach makes a handle on the node's view, and the view when there is none; fresh says that the file was just made and has no content. On
+// success the handle owns the caller's hold on e.
+func (f *FS) attach(ctx context.Context, a *Actor, e *openIno, attr Attr, flags int, through, fresh bool) (*Handle, error) {
 	trunc := flags&syscall.O_TRUNC != 0
 	writable := flags&syscall.O_ACCMODE != syscall.O_RDONLY || trunc
 	e.mu.Lock()
@@ -77,7 +75,7 @@ func (f *FS) attach(ctx context.Context, a *Actor, e *openIno, attr Attr, flags 
 	var err error
 	switch {
 	case v == nil:
-		v, err = f.newView(ctx, e, attr, writable, trunc, through)
+		v, err = f.newView(ctx, e, attr, viewOptions{writable: writable, trunc: trunc, through: through, fresh: fresh})
 	case writable && v.through && v.readOnly():
 		err = v.thaw(ctx, attr.Mtime)
 	case writable:
@@ -142,11 +140,8 @@ func (f *FS) Create(ctx context.Context, a *Actor, parent Ino, name string, mode
 
 // openNew opens a node that was just made, which spares asking the database for it.
 func (f *FS) openNew(ctx context.Context, a *Actor, attr Attr, name string, flags int, through bool) (*Handle, error) {
-	e, err := f.table.hold(attr.Ino)
-	if err != nil {
-		return nil, err
-	}
-	h, err := f.attach(ctx, a, e, attr, flags&^syscall.O_TRUNC, through)
+	e := f.table.hold(attr.Ino)
+	h, err := f.attach(ctx, a, e, attr, flags&^syscall.O_TRUNC, through, true)
 	if err != nil {
 		f.letGo(e)
 		return nil, err

@@ -126,6 +126,7 @@ func (i Info) ContentType() string {
 // Names of tote's own properties (Property.Space ""); values are JSON.
 const (
 	PropObjectKey        = "objectKey"
+	PropObjectID         = "objectId" // id of the binary stream object
 	PropFullObjectPath   = "fullObjectPath"
 	PropOriginalFileName = "originalFileName"
 	PropUser             = "user"
@@ -134,6 +135,9 @@ const (
 	PropMediaAssetID     = "mediaAssetId"
 	PropContentType      = "contentType"
 )
+
+// SpaceManaged is the property space of the members of a managed object.
+const SpaceManaged = "c8y"
 
 // JSONString is the JSON text of a string, the form in which tote's own properties are kept.
 func JSONString(s string) string {

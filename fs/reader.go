@@ -63,10 +63,7 @@ func (f *FS) openReader(ctx context.Context, a *Actor, info Info) (*Reader, erro
 	if err := openable(info.attr); err != nil {
 		return nil, err
 	}
-	e, err := f.table.hold(info.attr.Ino)
-	if err != nil {
-		return nil, err
-	}
+	e := f.table.hold(info.attr.Ino)
 	r := &Reader{f: f, ctx: ctx, e: e, info: info}
 	if err := r.pin(ctx); err != nil {
 		f.letGo(e)

@@ -13,7 +13,8 @@ import (
 type openTable struct {
 	mu    sync.RWMutex
 	open  map[Ino]*openIno // guarded by mu
-	dying map[Ino]int      // nodes a running transaction is about to delete; guarded by mu
+	dying map[Ino]int      // nodes a running transaction may delete; guarded by mu
+	lived *sync.Cond       // signalled when such a transaction has ended; uses mu for writing
 }
 
 // openIno is the state of one held node.
@@ -28,15 +29,17 @@ type openIno struct {
 }
 
 func newOpenTable() *openTable {
-	return &openTable{open: map[Ino]*openIno{}, dying: map[Ino]int{}}
+	t := &openTable{open: map[Ino]*openIno{}, dying: map[Ino]int{}}
+	t.lived = sync.NewCond(&t.mu)
+	return t
 }
 
-// hold registers one more holder. A node that is being deleted can't be held any more.
-func (t *openTable) hold(ino Ino) (*openIno, error) {
+// hold registers one more holder. It waits for a transaction that may be deleting the node: the caller then sees in the database whether it did.
+func (t *openTable) hold(ino Ino) *openIno {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.dying[ino] > 0 {
-		return nil, syscall.ENOENT
+	for t.dying[ino] > 0 {
+		t.lived.Wait()
 	}
 	e := t.open[ino]
 	if e == nil {
@@ -45,7 +48,40 @@ func (t *openTable) hold(ino Ino) (*openIno, error) {
 		t.open[ino] = e
 	}
 	e.refs++
-	return e, nil
+	return e
+}
+
+// held finds a node that somebody holds, nil when nobody does.
+func (t *openTable) held(ino Ino) *openIno {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.open[ino]
+}
+
+// condemn bans new holders of a nameless node that is about to be deleted. False means that somebody holds it again, whose release will delete it.
+func (t *openTable) condemn(ino Ino) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e := t.open[ino]; e != nil {
+		e.orphan = true
+		return false
+	}
+	t.dying[ino]++
+	return true
+}
+
+// lift ends the ban on holders of nodes.
+func (t *openTable) lift(inos ...Ino) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, ino := range inos {
+		if t.dying[ino]--; t.dying[ino] <= 0 {
+			delete(t.dying, ino)
+		}
+	}
+	if len(inos) > 0 {
+		t.lived.Broadcast()
+	}
 }
 
 // drop takes a holder away and tells whether the node has to be deleted now.
@@ -113,28 +149,12 @@ func (r *reaper) keep(ino Ino) bool {
 }
 
 // done ends the ban that keep put on deleted nodes.
-func (r *reaper) done() {
-	r.t.mu.Lock()
-	defer r.t.mu.Unlock()
-	for _, ino := range r.gone {
-		if r.t.dying[ino]--; r.t.dying[ino] <= 0 {
-			delete(r.t.dying, ino)
-		}
-	}
-}
+func (r *reaper) done() { r.t.lift(r.gone...) }
 
 // orphan marks nodes that lost their last name while held; those that were let go meanwhile are deleted at once.
 func (f *FS) orphan(ctx context.Context, inos ...Ino) {
 	for _, ino := range inos {
-		f.table.mu.Lock()
-		e := f.table.open[ino]
-		if e != nil {
-			e.orphan = true
-		}
-		f.table.mu.Unlock()
-		if e == nil {
-			f.bury(ctx, ino)
-		}
+		f.bury(ctx, ino)
 	}
 }
 
@@ -145,8 +165,12 @@ func (f *FS) letGo(e *openIno) {
 	}
 }
 
-// bury deletes a node without names. A failure is only logged: the next start finds the orphan again.
+// bury deletes a node without names that nobody holds. A failure is only logged: the next start finds the orphan again.
 func (f *FS) bury(ctx context.Context, ino Ino) {
+	if !f.table.condemn(ino) {
+		return
+	}
+	defer f.table.lift(ino)
 	removed, err := f.db.DropOrphan(detach(ctx), ino, meta.Relaxed)
 	if err != nil && err != syscall.ENOENT {
 		f.log.Error("an unlinked file could not be dropped; the next start tries again", "ino", ino, "err", err)
@@ -164,9 +188,6 @@ func (f *FS) discard(names ...string) {
 
 // HoldDir keeps a directory's node alive while it is open, also when it is removed meanwhile.
 func (f *FS) HoldDir(ino Ino) (release func()) {
-	e, err := f.table.hold(ino)
-	if err != nil {
-		return func() {}
-	}
+	e := f.table.hold(ino)
 	return func() { f.letGo(e) }
 }

@@ -125,27 +125,35 @@ func (v *view) size() (int64, error) {
 	return s.size, err
 }
 
-// newView makes the view of a file that nobody has open on the mount; the caller holds e.mu.
-func (f *FS) newView(ctx context.Context, e *openIno, attr Attr, writable, trunc, through bool) (*view, error) {
+// viewOptions say for what a view is made.
+type viewOptions struct {
+	writable, trunc bool // access of the first handle
+	through         bool // the kernel can work on a local file
+	fresh           bool // the file was just made: there is no version to look for
+}
+
+// newView makes the view of a file that nobody has open on the mount; the caller holds e.mu. attr may be older than that: another face may have
+// published a version since.
+func (f *FS) newView(ctx context.Context, e *openIno, attr Attr, o viewOptions) (*view, error) {
 	tenant, err := f.tenantName(ctx, attr.Tenant)
 	if err != nil {
 		return nil, err
 	}
 	v := &view{f: f, e: e, ino: attr.Ino, tenant: tenant}
-	if attr.Version != 0 {
+	if !o.fresh {
 		base, err := f.settled(ctx, attr.Ino)
-		if err != nil {
+		if ignore(err, syscall.ENODATA) != nil {
 			return nil, err
 		}
 		v.base = base
 	}
-	if writable && through && (trunc || v.base.Size == 0) {
+	if o.writable && o.through && (o.trunc || v.base.Size == 0) {
 		return v, v.startEmpty(attr.Mtime)
 	}
 	if err := v.openBase(ctx); err != nil {
 		return nil, err
 	}
-	if !writable && through && f.thaws && v.src != nil && v.src.file != nil {
+	if !o.writable && o.through && f.thaws && v.src != nil && v.src.file != nil {
 		v.through, v.back = true, &Backing{File: v.src.file}
 	}
 	return v, nil

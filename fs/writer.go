@@ -69,6 +69,17 @@ func (f *FS) NewWriter(ctx context.Context, a *Actor, t Target) (*Writer, error)
 	return w, nil
 }
 
+// Retarget sends the bytes somewhere else: a form may bring the file before the field with its name. On an error the Writer is as it was.
+func (w *Writer) Retarget(ctx context.Context, t Target) error {
+	moved := *w
+	moved.target, moved.parent, moved.name, moved.path, moved.ino = t, 0, "", "", 0
+	if err := moved.locate(ctx); err != nil {
+		return fail("write", t.Path+t.Dir, err)
+	}
+	*w = moved
+	return nil
+}
+
 // locate resolves the target.
 func (w *Writer) locate(ctx context.Context) error {
 	f, a := w.f, &w.a
@@ -425,8 +436,8 @@ func (w *Writer) report(o CommitOptions, done meta.Committed) Info {
 // replaced tells the mount and the other faces about a version that came from another face.
 func (f *FS) replaced(done meta.Committed, origin string) {
 	ino := done.Attr.Ino
-	if v := f.table.viewOf(ino); v != nil {
-		f.detachView(v, done.Version.ID)
+	if e := f.table.held(ino); e != nil {
+		f.detachView(e, done.Version.ID)
 	}
 	f.discard(done.Staging...)
 	e := Event{Op: "update", Ino: ino, Content: true, Attrs: true, Origin: origin}
@@ -436,20 +447,21 @@ func (f *FS) replaced(done meta.Committed, origin string) {
 	f.emit(e)
 }
 
-// detachView ends the part that a view plays for its file: its handles keep or lose what they see, new ones get a new view. A view that
-// was opened after version became current stays.
-func (f *FS) detachView(v *view, version int64) {
-	v.e.mu.Lock()
-	defer v.e.mu.Unlock()
+// detachView ends the part that a view plays for its file: its handles keep or lose what they see, new ones get a new view. It waits for an open
+// that is under way, which may have met the version before; a view that was opened after version became current stays.
+func (f *FS) detachView(e *openIno, version int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	v := e.view
+	if v == nil {
+		return
+	}
 	v.mu.Lock()
+	defer v.mu.Unlock()
 	if v.base.ID >= version {
-		v.mu.Unlock()
 		return
 	}
 	v.replaced = true
-	v.mu.Unlock()
-	if v.e.view == v {
-		f.table.setView(v.e, nil)
-	}
-	v.e.idle.Broadcast()
+	f.table.setView(e, nil)
+	e.idle.Broadcast()
 }
