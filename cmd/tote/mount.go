@@ -53,7 +53,11 @@ func checkMountPoint(dir string) error {
 
 // checkFUSE looks for what mounting needs from the machine.
 func checkFUSE() error {
-	if err := unix.Access("/dev/fuse", unix.R_OK|unix.W_OK); err != nil {
+	err := unix.Access("/dev/fuse", unix.R_OK|unix.W_OK)
+	if errors.Is(err, syscall.EACCES) {
+		return failf(exitMount, "mounting needs /dev/fuse, which this user may not open: as root, run chmod 666 /dev/fuse")
+	}
+	if err != nil {
 		return failf(exitMount, "mounting needs /dev/fuse: %w; load the fuse module, or give the container that device", err)
 	}
 	if os.Geteuid() != 0 {
