@@ -155,7 +155,7 @@ func (f *FS) refused(ctx context.Context, a *Actor, want func(Lock) bool) error 
 			continue
 		}
 		need[l.Path] = true
-		if slices.Contains(a.Tokens, l.Token) {
+		if l.User == a.User && slices.Contains(a.Tokens, l.Token) { // somebody else's token opens nothing
 			have[l.Path] = true
 		}
 	}

@@ -124,14 +124,13 @@ func (u *binaryUpload) commit(f *form) (fs.Info, error) {
 	props = append(props, fs.Property{Name: fs.PropOriginalFileName, Value: fs.JSONString(name)},
 		fs.Property{Name: fs.PropUser, Value: fs.JSONString(owner)})
 	ctx := context.WithoutCancel(u.r.Context())
+	if name != u.name { // the object came behind the file
+		if err := u.writer.Retarget(ctx, fs.Target{Dir: inventoryDir, Name: name, Alias: true}); err != nil {
+			return fs.Info{}, err
+		}
+	}
 	info, _, err := u.writer.Commit(ctx, fs.CommitOptions{ContentType: f.contentType(), Props: props, ExpectSize: f.received})
-	if err != nil {
-		return fs.Info{}, err
-	}
-	if err := u.s.rename(ctx, u.actor, info, name); err != nil {
-		return fs.Info{}, errors.Join(err, u.s.fs.DeleteFile(ctx, fs.System(u.actor.Tenant, "rest"), info.Ino(), nil))
-	}
-	return info, nil
+	return info, err
 }
 
 // drop leaves no trace of what was taken and not committed.

@@ -108,34 +108,6 @@ func (s *server) removeEmpty(ctx context.Context, tenant, dir string) {
 	}
 }
 
-// rename gives a file that was just committed the name that became known only after its bytes. The commit was allowed already, so nobody is
-// asked again; a name that is taken becomes an alias.
-func (s *server) rename(ctx context.Context, a *fs.Actor, info fs.Info, name string) error {
-	if shownName(info.Name(), name) == name {
-		return nil
-	}
-	sys := fs.System(a.Tenant, "rest")
-	parent := info.Attr().Parent
-	err := s.fs.Rename(ctx, sys, parent, info.Name(), parent, name, fs.RenameNoReplace)
-	if fs.Errno(err) == syscall.EEXIST {
-		f, ferr := s.fs.File(ctx, sys, info.Ino())
-		if ferr != nil {
-			return ferr
-		}
-		err = s.fs.Rename(ctx, sys, parent, info.Name(), parent, alias(name, f.Version.GUID), fs.RenameNoReplace)
-	}
-	return err
-}
-
-// alias is the name of a file whose own name is taken.
-func alias(name, guid string) string {
-	stem, ext := splitExt(name)
-	if over := len(stem) + len("@_@") + len(guid) + len(ext) - fs.MaxName; over > 0 {
-		stem = strings.ToValidUTF8(stem[:max(0, len(stem)-over)], "")
-	}
-	return stem + "@_@" + guid + ext
-}
-
 // splitExt cuts a name before its extension; a leading dot begins no extension.
 func splitExt(name string) (stem, ext string) {
 	if i := strings.LastIndexByte(name, '.'); i > 0 {
