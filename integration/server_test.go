@@ -87,8 +87,15 @@ func freeAddr(t testing.TB) string {
 	return l.Addr().String()
 }
 
-// start runs the same command as every time before.
+// start runs the same command as every time before and waits until the server is ready.
 func (s *server) start() {
+	s.t.Helper()
+	s.launch()
+	s.waitReady()
+}
+
+// launch only starts the process.
+func (s *server) launch() {
 	s.t.Helper()
 	out, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	check(s.t, err)
@@ -103,7 +110,6 @@ func (s *server) start() {
 		s.err = cmd.Wait()
 		close(exited)
 	}(s.cmd, s.exited)
-	s.waitReady()
 }
 
 func (s *server) waitReady() {
