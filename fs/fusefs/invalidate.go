@@ -29,7 +29,9 @@ type invalidator struct {
 	changes atomic.Uint64 // events of other faces so far
 	last    atomic.Int64  // when the last one came, in ns since start
 	begun   time.Time
-	cancel  func() // ends the subscription
+
+	patience time.Duration // how long the core waits for the kernel at most
+	cancel   func()        // ends the subscription
 }
 
 const (
@@ -45,7 +47,7 @@ const (
 )
 
 func (i *invalidator) init(m *mount) {
-	i.m, i.log, i.begun = m, m.log, time.Now()
+	i.m, i.log, i.begun, i.patience = m, m.log, time.Now(), notifyPatience
 	i.last.Store(-int64(busyFor))
 	i.running = make(chan struct{}, notifyMax)
 }
@@ -92,7 +94,7 @@ func (i *invalidator) event(e fs.Event) {
 	i.changes.Add(1)
 	select {
 	case i.running <- struct{}{}:
-	case <-time.After(notifyPatience):
+	case <-time.After(i.patience):
 		i.log.Warn("the kernel does not take notifications; the mount may show old names or attributes for a while", "ino", e.Ino)
 		return
 	}
@@ -105,7 +107,7 @@ func (i *invalidator) event(e fs.Event) {
 			time.AfterFunc(notifyAgain, func() { i.tell(e) })
 		}
 	}()
-	timeout := time.NewTimer(notifyPatience)
+	timeout := time.NewTimer(i.patience)
 	defer timeout.Stop()
 	select {
 	case <-done:

@@ -246,7 +246,7 @@ func startChild(t *testing.T, c config) (*child, error) {
 	}
 	ch := &child{t: t, dir: c.Dir, data: c.Data, errs: &safeBuffer{}}
 	ch.cmd = exec.Command(os.Args[0], "-test.run=^$")
-	ch.cmd.Env = append(os.Environ(), childEnv+"="+string(conf))
+	ch.cmd.Env = append(os.Environ(), childEnv+"="+string(conf), "GORACE=atexit_sleep_ms=0")
 	ch.cmd.Stderr = ch.errs
 	if c.User != 0 {
 		ch.cmd.Path = ch.handOver(c)
