@@ -136,6 +136,10 @@ func (t *tx) replace(m move) (out Renamed, err error) {
 		if out, err = t.removeTarget(m); err != nil {
 			return Renamed{}, err
 		}
+		// The removed tree may have held another name of the source.
+		if m.src, err = t.attr(m.src.Ino); err != nil {
+			return Renamed{}, err
+		}
 	}
 	err = t.run("UPDATE entries SET parent = ?, h = ?, name = ? WHERE parent = ? AND h = ? AND name = ?",
 		m.NewParent, nameHash(m.NewName), []byte(m.NewName), m.OldParent, nameHash(m.OldName), []byte(m.OldName))

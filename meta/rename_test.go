@@ -173,6 +173,23 @@ func TestRenameExchange(t *testing.T) {
 	}
 }
 
+// The tree that a file replaces may hold another name of that file.
+func TestRenameTreeOverOwnLink(t *testing.T) {
+	db := newDB(t)
+	dir := mkdir(t, db, RootIno, "dir")
+	f := commit(t, db, RootIno, "f", "key").Attr
+	if _, err := db.Link(t.Context(), LinkArgs{Ino: f.Ino, Parent: dir, Name: "hard"}, Relaxed); err != nil {
+		t.Fatal(err)
+	}
+	got, err := rename(db, t, RootIno, "f", RootIno, "dir", RenameTree)
+	if err != nil || got.Moved.Ino != f.Ino || got.Moved.Nlink != 1 || got.Moved.Parent != RootIno {
+		t.Errorf("renamed %+v, %v", got, err)
+	}
+	wantEqual(t, "root", names(t, db, RootIno), []string{"dir"})
+	wantEqual(t, "intents", intents(t, db), nil)
+	wantUsage(t, db, Usage{Files: 1, Bytes: 10})
+}
+
 func TestRenameTree(t *testing.T) {
 	db := newDB(t)
 	top, _, _ := tree(t, db)
