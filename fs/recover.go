@@ -38,21 +38,28 @@ func (f *FS) recover(ctx context.Context) error {
 	return f.dropLeftovers(keep)
 }
 
-// recoverStaged brings the bytes of a closed file into the store as they were at its last close.
+// recoverStaged brings the bytes of a closed file into the store as they were at its last close. They are copied: a program that has kept its
+// descriptor over the crash can still write to the old file, because the kernel passes that through without us.
 func (f *FS) recoverStaged(ctx context.Context, v meta.Version) error {
-	path := f.staging.path(v.Staging)
-	st, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
+	old, err := os.Open(f.staging.path(v.Staging))
+	if errors.Is(err, os.ErrNotExist) {
 		return f.recoverPublished(ctx, v)
-	case err != nil:
+	}
+	if err != nil {
 		return err
-	case st.Size() < v.Size:
-		return errShort
-	case st.Size() > v.Size: // written to after the last close, which was never acknowledged
-		if err := os.Truncate(path, v.Size); err != nil {
-			return err
-		}
+	}
+	defer old.Close()
+	twin, name, err := f.staging.create()
+	if err != nil {
+		return err
+	}
+	defer twin.Close()
+	if err := copyRange(twin, old, 0, v.Size); err != nil {
+		f.discard(name)
+		return err
+	}
+	if err := os.Rename(f.staging.path(name), f.staging.path(v.Staging)); err != nil {
+		return err
 	}
 	f.settler.publish(ctx, &v)
 	return nil

@@ -49,6 +49,19 @@ func TestCrashKeepsWhatWasClosedAndDropsTheRest(t *testing.T) {
 	c.noOrphans()
 }
 
+func TestDescriptorThatOutlivesACrashCannotWriteToThePublishedFile(t *testing.T) {
+	c := newCore(t)
+	h := c.create("a")
+	c.write(h, 0, "committed")
+	ok(t, h.Flush(t.Context()))
+	kernels := h.Backing().File
+	c = c.kill()
+	must(kernels.WriteAt([]byte("SCRIBBLED"), 0))(t)
+	if got := c.get("/a"); got != "committed" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestCrashDropsUnlinkedFiles(t *testing.T) {
 	c := newCore(t)
 	h := c.create("gone")
