@@ -97,8 +97,12 @@ func fileSum(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
+	return readSum(f)
+}
+
+func readSum(r io.Reader) (string, error) {
 	h := sha256.New()
-	_, err = io.Copy(h, f)
+	_, err := io.Copy(h, r)
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
