@@ -136,6 +136,22 @@ func (c *crash) killWhileStarting() {
 	c.s.kill()
 }
 
+// trim removes what the workers made, so that a long test does not come to look at files for most of its time.
+func (c *crash) trim() {
+	c.t.Helper()
+	for _, w := range c.workers {
+		if w.kind == "edit" {
+			continue
+		}
+		names, err := c.s.mount().List(w.root)
+		check(c.t, err)
+		for _, n := range names {
+			check(c.t, c.s.mount().Remove(w.root+"/"+n))
+		}
+		w.state = state{}
+	}
+}
+
 // finish looks at what is left when all is quiet, and whether the faults were any.
 func (c *crash) finish() {
 	t := c.t

@@ -143,15 +143,18 @@ func renameInDB(t *testing.T, ctx context.Context, db *meta.DB) {
 	}
 }
 
-// TestDatabaseSize wants a file to cost at most 1 KiB of the database: 100,000 with names, versions and keys as they are in life, a million when
-// there is time.
+// TestDatabaseSize wants a file to cost at most 1 KiB of the database. TestSoakDatabaseSize does it with a million.
 func TestDatabaseSize(t *testing.T) {
 	files := 100_000
-	if soak(t) > 0 {
-		files = 1_000_000
-	} else if testing.Short() {
+	if testing.Short() {
 		files = 10_000
 	}
+	databaseSize(t, files)
+}
+
+// databaseSize commits files with names, versions and keys as they are in life.
+func databaseSize(t *testing.T, files int) {
+	t.Helper()
 	data := filepath.Join(tempDir(t), "data")
 	fill(t, data, func(ctx context.Context, db *meta.DB) {
 		start := time.Now()
