@@ -40,15 +40,22 @@ func (b *bench) run(ctx context.Context) error {
 	}
 	for b.round = range b.cfg.runs {
 		for i, s := range todo {
-			if err := b.step(ctx, s, b.round+i); err != nil {
+			if err := b.step(ctx, s, b.round+i, b.one); err != nil {
 				return err
 			}
 		}
-		if err := b.recordPeak(); err != nil {
-			return err
+	}
+	for b.round = range b.cfg.runs {
+		for _, s := range todo {
+			if s.finish == nil {
+				continue
+			}
+			if err := b.step(ctx, s, b.round, b.end); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	return b.recordPeak()
 }
 
 func (b *bench) prepare(ctx context.Context, todo []step) error {
@@ -67,10 +74,10 @@ func (b *bench) prepare(ctx context.Context, todo []step) error {
 }
 
 // step does a step to its targets. Which of them comes first changes with turn.
-func (b *bench) step(ctx context.Context, s step, turn int) error {
+func (b *bench) step(ctx context.Context, s step, turn int, do func(context.Context, step, *target) error) error {
 	for i := range s.on {
 		t := b.targets[s.on[(i+turn)%len(s.on)]]
-		err := b.one(ctx, s, t)
+		err := do(ctx, s, t)
 		if ctx.Err() != nil {
 			return fmt.Errorf("interrupted: %w", context.Cause(ctx))
 		}
@@ -85,10 +92,13 @@ func (b *bench) step(ctx context.Context, s step, turn int) error {
 	return nil
 }
 
-// one does a step to one target, in a directory of its own that is removed afterwards.
+// place is the name of the directory of a step in the present run.
+func (b *bench) place(s step) string { return fmt.Sprintf("%s-%d", s.name, b.round) }
+
+// one does a step to one target.
 func (b *bench) one(ctx context.Context, s step, t *target) error {
 	b.say("run %d/%d  %s on %s", b.round+1, b.cfg.runs, s.name, t.name)
-	at := fmt.Sprintf("%s-%d", s.name, b.round)
+	at := b.place(s)
 	dir := filepath.Join(t.dir, at)
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
@@ -97,7 +107,19 @@ func (b *bench) one(ctx context.Context, s step, t *target) error {
 		return err
 	}
 	err := s.run(ctx, b, t, at)
-	return errors.Join(err, os.RemoveAll(dir))
+	if !s.keep {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	return err
+}
+
+// end finishes a step on one target.
+func (b *bench) end(ctx context.Context, s step, t *target) error {
+	b.say("end of run %d/%d  %s on %s", b.round+1, b.cfg.runs, s.name, t.name)
+	if err := b.settle(ctx); err != nil {
+		return err
+	}
+	return s.finish(ctx, b, t, b.place(s))
 }
 
 // recordPeak notes the most memory that the server ever had.

@@ -12,7 +12,7 @@
 // All of them keep their bytes on the same disk, in a directory that is removed in the end together with mounts and processes, also after a
 // failure or a signal. Each step is done to one target after the other, the order changes from run to run, and the medians are compared.
 // Before a step everything is written back to disk and the servers have come to rest; where a measure is called cold, the kernel's caches are
-// dropped as well, for all targets alike. What was written is read back and compared in the first run.
+// dropped as well, for all targets alike. What was written is read back and compared, large things in the first run only.
 //
 // A Markdown table goes to the standard output, progress to the standard error. The exit code is 1 when a bar is missed or a step failed. With
 // -quick everything is smaller and done once: that shows that the program works, and no bar decides.

@@ -8,12 +8,17 @@ import (
 )
 
 // step is something that is done to one target after the other, once per run. One step may yield several measures, because the second needs
-// what the first one made.
+// what the first one made. It works in a directory of its own, called at.
 type step struct {
 	name    string
 	on      []string // names of targets
 	prepare func(ctx context.Context, b *bench, t *target) error
 	run     func(ctx context.Context, b *bench, t *target, at string) error
+	finish  func(ctx context.Context, b *bench, t *target, at string) error // after all runs
+
+	// keep leaves the files until the end. ext4 takes an inode that was just freed only after a long search, so that whoever creates files
+	// after somebody else's rm -rf would pay for it.
+	keep bool
 }
 
 // mounted and shared are the targets of the two kinds of steps.
@@ -23,15 +28,15 @@ func shared() []string  { return []string{dirDAV, tote} }
 // steps lists all steps in their order.
 func steps() []step {
 	return []step{
+		{name: "small", on: mounted(), run: smallFiles, keep: true},
+		{name: "append", on: mounted(), run: appends, keep: true},
+		{name: "rsync", on: mounted(), run: rsyncTree, finish: removeTree, keep: true},
 		{name: "big", on: mounted(), run: bigFile},
-		{name: "small", on: mounted(), run: smallFiles},
-		{name: "append", on: mounted(), run: appends},
-		{name: "rsync", on: mounted(), run: rsyncTree},
 		{name: "list", on: mounted(), prepare: prepareList, run: list},
 		{name: "rename", on: []string{native, tote}, prepare: prepareTree, run: renameTree},
 		{name: "dav", on: shared(), run: transfers},
 		{name: "davlist", on: shared(), prepare: prepareList, run: davList},
-		{name: "davsmall", on: shared(), run: smallPuts},
+		{name: "davsmall", on: shared(), run: smallPuts, keep: true},
 	}
 }
 
