@@ -126,7 +126,7 @@ func (v *view) commitArgs(ctx context.Context, s stamp) (meta.CommitArgs, error)
 	guid := newGUID()
 	key, err := v.f.newKey(ctx, v, guid)
 	args := meta.CommitArgs{
-		Ino: v.ino, Expect: &v.base.ID, GUID: guid, Key: key, Size: s.size, Mtime: s.mtime,
+		Ino: v.ino, Expect: &v.base.ID, GUID: guid, Key: key, Size: s.size, Mtime: &s.mtime,
 		State: meta.StateStaged, Staging: v.work.name, Origin: originMount,
 	}
 	if v.base.ID != 0 && v.base.Staging == v.work.name {

@@ -329,9 +329,12 @@ func (w *Writer) args(ctx context.Context, o CommitOptions) (meta.CommitArgs, er
 	}
 	uid, gid := f.owner(&w.a)
 	args := meta.CommitArgs{
-		GUID: guid, Key: key, Size: w.size, State: meta.StateStored, Sum: formatSum(w.sum), Mtime: o.Mtime,
+		GUID: guid, Key: key, Size: w.size, State: meta.StateStored, Sum: formatSum(w.sum),
 		NoReplace: o.NoReplace, Props: w.props(o), ClearProps: o.ClearSpaces, Mode: f.opts.FileMode, UID: uid, GID: gid,
 		Origin: w.a.Origin,
+	}
+	if o.Mtime != 0 {
+		args.Mtime = &o.Mtime
 	}
 	if w.md5 != nil {
 		args.MD5 = hex.EncodeToString(w.MD5())

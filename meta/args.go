@@ -132,7 +132,7 @@ type CommitArgs struct {
 	Ino     Ino    // existing node; 0 means Parent and Name
 	Parent  Ino    //
 	Name    string //
-	AltName string // used when Name is taken by another node and AltName is not empty
+	AltName string // used when Name is taken; EEXIST when it is taken as well. "" replaces what has Name
 	Mode    uint32 // permission bits of a new node
 	UID     uint32
 	GID     uint32
@@ -150,8 +150,8 @@ type CommitArgs struct {
 	Redo    *Redo // BaseKey and Ranges of a StateRedo version
 	Sum     string
 	MD5     string
-	Mtime   int64 // 0: now
-	Atime   int64 // 0: kept, or now for a new node
+	Mtime   *int64 // nil: now
+	Atime   *int64 // nil: kept, or now for a new node
 
 	Props      []Property // set in the same transaction
 	ClearProps []string   // spaces to empty before

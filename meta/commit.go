@@ -30,7 +30,7 @@ func (db *DB) Commit(ctx context.Context, a CommitArgs, d Durability) (out Commi
 	return out, err
 }
 
-// findTarget finds the node to replace, or the free name to use. AltName counts only when Name is taken.
+// findTarget finds the node to replace, or the free name to use. A caller with an AltName never replaces anything.
 func (t *tx) findTarget(a CommitArgs) (to target, err error) {
 	if a.Ino != 0 {
 		to.node, err = t.attr(a.Ino)
@@ -54,7 +54,7 @@ func (t *tx) findTarget(a CommitArgs) (to target, err error) {
 			break
 		}
 	}
-	if a.NoReplace {
+	if a.NoReplace || a.AltName != "" {
 		err = syscall.EEXIST
 	}
 	return to, err
@@ -149,12 +149,8 @@ func (t *tx) commitOver(a CommitArgs, n Attr, out *Committed) error {
 // stamp gives a node the size and times of its new content. The change time is never the caller's to choose.
 func (a CommitArgs) stamp(n *Attr, version, now int64) {
 	n.Version, n.Size, n.Ctime, n.Mtime = version, a.Size, now, now
-	if a.Mtime != 0 {
-		n.Mtime = a.Mtime
-	}
-	if a.Atime != 0 {
-		n.Atime = a.Atime
-	}
+	set(&n.Mtime, a.Mtime)
+	set(&n.Atime, a.Atime)
 }
 
 // retire replaces a version. Its row stays as gone, so that its GUID resolves, unless a.Drop says that its bytes are

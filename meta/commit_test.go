@@ -9,7 +9,7 @@ func TestCommitNewFile(t *testing.T) {
 	db := newDB(t)
 	got, err := db.Commit(t.Context(), CommitArgs{
 		Parent: RootIno, Name: "f", Mode: 0o640, UID: 1, GID: 2, GUID: "g", Key: "k", Size: 10, State: StateStored, Sum: "s",
-		MD5: "m", Mtime: 77, Atime: 78, Props: []Property{{"", "a", "1"}}, Expect: ptr(int64(0)), Origin: "rest",
+		MD5: "m", Mtime: ptr(int64(77)), Atime: ptr(int64(78)), Props: []Property{{"", "a", "1"}}, Expect: ptr(int64(0)), Origin: "rest",
 		Check: func(cur *Attr) error {
 			if cur != nil {
 				t.Errorf("check sees %+v", cur)
@@ -133,12 +133,27 @@ func TestCommitAltName(t *testing.T) {
 			t.Errorf("committed %+v, %v, want the name %s", got, err, c.want)
 		}
 	}
-	_, err := db.Commit(t.Context(), args("k2", true), Relaxed)
-	wantErr(t, err, syscall.EEXIST)
-	if got, err := db.Commit(t.Context(), args("k2", false), Relaxed); err != nil || got.Created || got.Name != "f@_@k2" {
-		t.Errorf("committed %+v, %v", got, err)
+	for _, noReplace := range []bool{false, true} {
+		_, err := db.Commit(t.Context(), args("k2", noReplace), Relaxed)
+		wantErr(t, err, syscall.EEXIST)
 	}
-	wantEqual(t, "intents", intents(t, db), nil) // the new version uses the same key
+	wantEqual(t, "intents", intents(t, db), nil)
+}
+
+// The beginning of 1970 is a time like any other.
+func TestCommitTimeZero(t *testing.T) {
+	db := newDB(t)
+	a := CommitArgs{Parent: RootIno, Name: "f", State: StateStored, Mtime: ptr(int64(0)), Atime: ptr(int64(0))}
+	for range 2 {
+		got, err := db.Commit(t.Context(), a, Relaxed)
+		if err != nil || got.Attr.Mtime != 0 || got.Attr.Atime != 0 || lookup(t, db, RootIno, "f") != got.Attr {
+			t.Errorf("committed %+v, %v", got, err)
+		}
+	}
+	a.Mtime, a.Atime = nil, nil
+	if got, err := db.Commit(t.Context(), a, Relaxed); err != nil || got.Attr.Mtime == 0 || got.Attr.Atime != 0 {
+		t.Errorf("without times: %+v, %v", got, err)
+	}
 }
 
 func TestCommitDrop(t *testing.T) {
@@ -262,6 +277,20 @@ func TestStaging(t *testing.T) {
 	if live, err = db.EachVersion(t.Context(), live[0].ID, 10); err != nil || len(live) != 1 {
 		t.Errorf("after the first are %+v, %v", live, err)
 	}
+}
+
+func TestCurrentFile(t *testing.T) {
+	db := newDB(t)
+	f := mkfile(t, db, RootIno, "f")
+	if n, v, err := db.CurrentFile(t.Context(), f.Ino); err != nil || n != f || v != (Version{}) {
+		t.Errorf("without content: %+v, %+v, %v", n, v, err)
+	}
+	c := commit(t, db, RootIno, "f", "k")
+	if n, v, err := db.CurrentFile(t.Context(), f.Ino); err != nil || n != c.Attr || v != c.Version {
+		t.Errorf("with content: %+v, %+v, %v", n, v, err)
+	}
+	_, _, err := db.CurrentFile(t.Context(), 999)
+	wantErr(t, err, syscall.ENOENT)
 }
 
 func TestCurrentVersionOfNothing(t *testing.T) {

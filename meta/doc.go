@@ -13,7 +13,8 @@
 // Every mutation takes a [Durability]. Relaxed commits survive the death of the process. Durable ones return after
 // the write-ahead log was flushed, and callers that wait at the same time share a flush. When a flush has failed once,
 // every later durable call fails: the kernel reports such an error only once and drops the pages it could not write.
-// The mutation of a call that failed in this way is done all the same, and may or may not survive.
+// The mutation of a call that failed in this way is done all the same, and may or may not survive: its error wraps
+// [ErrNotFlushed] and EIO, and its results are filled in, so that the caller can go on from what is current now.
 //
 // # Errors
 //

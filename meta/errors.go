@@ -8,6 +8,10 @@ import (
 	"github.com/mattn/go-sqlite3"
 )
 
+// ErrNotFlushed is wrapped by the error of a durable call whose transaction was committed but could not be flushed. What
+// it did is what everyone sees from now on, and its results are filled in; a power failure may undo it.
+var ErrNotFlushed = errors.New("meta: done, but not known to be on disk")
+
 // errClosed is returned by every method after Close.
 var errClosed = errors.New("meta: the database is closed")
 

@@ -44,14 +44,9 @@ func (f *flusher) committed() uint64 { return f.commit.Add(1) }
 // wait returns when commit n is on disk, or when no flush can be trusted any more.
 func (f *flusher) wait(ctx context.Context, n uint64) error {
 	for !f.off {
-		f.mu.Lock()
-		round, flushed, err := f.round, f.flushed, f.err
-		f.mu.Unlock()
-		if err != nil {
+		done, round, err := f.outcome(n)
+		if done || err != nil {
 			return err
-		}
-		if flushed >= n {
-			return nil
 		}
 		select {
 		case f.wake <- struct{}{}:
@@ -60,12 +55,23 @@ func (f *flusher) wait(ctx context.Context, n uint64) error {
 		select {
 		case <-round:
 		case <-f.ended:
+			// The last flush may have ended at the same time.
+			if done, _, err := f.outcome(n); done || err != nil {
+				return err
+			}
 			return errClosed
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 	return nil
+}
+
+// outcome says whether commit n is on disk, and else when to ask again.
+func (f *flusher) outcome(n uint64) (done bool, round <-chan struct{}, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.flushed >= n, f.round, f.err
 }
 
 // loop flushes once for each token, however many callers wait for it.

@@ -106,6 +106,16 @@ func TestFailedFlushStays(t *testing.T) {
 	fail.Store(false)
 	wantErr(t, db.PutSetting(t.Context(), "b", []byte("1"), Durable), broken)
 	wantErr(t, db.Flush(t.Context()), broken)
+	wantErr(t, err, ErrNotFlushed)
+	got, err := db.Commit(t.Context(), CommitArgs{Parent: RootIno, Name: "f", State: StateStored, Size: 3}, Durable)
+	wantErr(t, err, ErrNotFlushed)
+	if n, v, err := db.CurrentFile(t.Context(), got.Attr.Ino); err != nil || n != got.Attr || v != got.Version || !got.Created {
+		t.Errorf("committed without a flush: %+v, %+v, %v, answer %+v", n, v, err, got)
+	}
+	_, err = db.Commit(t.Context(), CommitArgs{Parent: RootIno, Name: "f", NoReplace: true}, Durable)
+	if err != syscall.EEXIST {
+		t.Errorf("a commit that was refused: %v", err)
+	}
 	if err := db.PutSetting(t.Context(), "c", []byte("1"), Relaxed); err != nil {
 		t.Errorf("a relaxed commit promises nothing, but failed: %v", err)
 	}

@@ -67,7 +67,7 @@ func (db *DB) ClaimIntent(ctx context.Context, key string, d Durability) (del bo
 		}
 		return t.deleteIntent(key)
 	})
-	return del && err == nil, err
+	return del && err == nil, err // no leave without a flush: the object stays, and so does its intent
 }
 
 // FinishIntent records that the object was deleted.

@@ -2,6 +2,7 @@ package meta
 
 import (
 	"context"
+	"fmt"
 )
 
 // busyRetries is how often a transaction is begun again after SQLITE_BUSY, each time after the busy timeout.
@@ -24,8 +25,11 @@ func (db *DB) update(ctx context.Context, d Durability, fn func(*tx) error) erro
 	if err != nil {
 		return wrap(err)
 	}
-	if d == Durable {
-		return db.flush.wait(context.Background(), n)
+	if d != Durable {
+		return nil
+	}
+	if err := db.flush.wait(context.Background(), n); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotFlushed, err)
 	}
 	return nil
 }

@@ -46,6 +46,24 @@ func (db *DB) CurrentVersion(ctx context.Context, ino Ino) (v Version, err error
 	return v, err
 }
 
+// CurrentFile returns a node and its content from one moment. The version is zero when it never had one; a number that
+// nobody has is ENOENT.
+func (db *DB) CurrentFile(ctx context.Context, ino Ino) (a Attr, v Version, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		r, ok, err := c.one("SELECT "+attrCols+", "+versionCols+` FROM nodes n LEFT JOIN versions v ON v.id = n.version
+			WHERE n.ino = +?`, ino)
+		if err == nil && !ok {
+			err = syscall.ENOENT
+		}
+		if err != nil {
+			return err
+		}
+		a, v = scanAttr(r), scanVersion(r[attrLen:])
+		return nil
+	})
+	return a, v, err
+}
+
 // VersionByID returns one version, or ENOENT.
 func (db *DB) VersionByID(ctx context.Context, id int64) (v Version, err error) {
 	err = db.read(ctx, func(c *conn) error {
