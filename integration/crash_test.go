@@ -30,9 +30,17 @@ func TestG7Crash(t *testing.T) {
 	if testing.Short() {
 		rounds = 6
 	}
-	s := startServer(t)
-	c := newCrash(t, s, 1)
+	c := newCrash(t, startServer(t), 1)
 	for round := range rounds {
+		c.round(round)
+	}
+	c.finish()
+}
+
+// TestG7CrashCached is the same where the kernel keeps what was written in its own cache instead of passing it through.
+func TestG7CrashCached(t *testing.T) {
+	c := newCrash(t, startServer(t, withArgs("--no-passthrough")), 3)
+	for round := range 6 {
 		c.round(round)
 	}
 	c.finish()

@@ -116,7 +116,7 @@ func TestG3CutOff(t *testing.T) {
 					step = 7
 				}
 				for n := head - 2; n < len(message); n += step {
-					s.cutOff(t, message[:n], n%3 == 0)
+					s.cutOff(t, message[:n], []ending{endOfInput, endOfInput, reset}[n%3])
 				}
 				s.unchanged(t, before)
 			})
@@ -125,7 +125,7 @@ func TestG3CutOff(t *testing.T) {
 	t.Run("whole", func(t *testing.T) { // the guard: uncut, the same messages change everything
 		for _, u := range all {
 			message, _ := u.message(chunked, u.body)
-			if status := s.cutOff(t, message, false); status != 201 && status != 204 {
+			if status := s.cutOff(t, message, open); status != 201 && status != 204 {
 				t.Errorf("%s: whole, it is answered %d", u.name, status)
 			}
 			if _, err := os.Stat(s.mount().at(u.path)); err != nil {
@@ -145,7 +145,7 @@ func TestG3CutOffLarge(t *testing.T) {
 		for _, f := range []framing{byLength, chunked} {
 			message, head := u.message(f, u.body)
 			for i, n := range []int{head + 1<<15, head + 1<<20 + 1, head + len(u.body)/2, len(message) - 6} {
-				s.cutOff(t, message[:n], i%2 == 0)
+				s.cutOff(t, message[:n], []ending{endOfInput, reset}[i%2])
 			}
 		}
 		s.unchanged(t, before)
@@ -153,9 +153,17 @@ func TestG3CutOffLarge(t *testing.T) {
 	s.checkMemory()
 }
 
-// cutOff sends bytes, ends the connection and returns the answer's status, 0 for none. A reset throws away what the server has not read yet;
-// an end of input does not.
-func (s *server) cutOff(t testing.TB, message []byte, reset bool) int {
+// ending is how a client's side of a connection ends.
+type ending int
+
+const (
+	open       ending = iota // it does not: the client waits for the answer
+	endOfInput               // what was sent arrives
+	reset                    // what the server has not read yet is thrown away
+)
+
+// cutOff sends bytes, ends the connection and returns the answer's status, 0 for none.
+func (s *server) cutOff(t testing.TB, message []byte, end ending) int {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.base, "http://"))
 	check(t, err)
@@ -164,11 +172,13 @@ func (s *server) cutOff(t testing.TB, message []byte, reset bool) int {
 	if _, err := conn.Write(message); err != nil {
 		return 0 // the server answered before it had read everything, which is its right
 	}
-	if reset {
+	if end == reset {
 		check(t, conn.(*net.TCPConn).SetLinger(0))
 		return 0
 	}
-	check(t, conn.(*net.TCPConn).CloseWrite())
+	if end == endOfInput {
+		check(t, conn.(*net.TCPConn).CloseWrite())
+	}
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
