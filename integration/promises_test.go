@@ -10,8 +10,10 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -146,6 +148,52 @@ func lookAround(f Face) error {
 		}
 	}
 	return nil
+}
+
+// TestG5ReplacedByRename (G5) replaces a file by rename, over and over. Its name is always there, so that nobody who opens it may be told that
+// it is not. ESTALE, which the kernel hides except when it meets it twice in a row, may get out once in a hundred times.
+func TestG5ReplacedByRename(t *testing.T) {
+	s := startServer(t)
+	m := s.mount()
+	check(t, m.Mkdir("/d"))
+	check(t, m.Replace("/d/f", stamped(stamp{}, 5000)))
+	var looking sync.WaitGroup
+	var opened, stale atomic.Int64
+	stop := make(chan struct{})
+	for _, f := range []Face{m, m, m, s.dav()} {
+		looking.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				b, err := f.Get("/d/f")
+				opened.Add(1)
+				if errors.Is(err, syscall.ESTALE) {
+					stale.Add(1)
+					continue
+				}
+				if err == nil {
+					_, err = readStamp(b)
+				}
+				if err != nil {
+					t.Errorf("after %d reads, %s: %v", opened.Load(), f.Name(), err)
+					return
+				}
+			}
+		})
+	}
+	deadline := time.Now().Add(3 * time.Second)
+	for n := uint64(0); time.Now().Before(deadline) && !t.Failed(); n++ {
+		check(t, m.Replace("/d/f", stamped(stamp{seq: n}, 5000)))
+	}
+	close(stop)
+	looking.Wait()
+	t.Logf("%d reads, %d times ESTALE", opened.Load(), stale.Load())
+	if stale.Load() > opened.Load()/100 {
+		t.Errorf("%d of %d reads got ESTALE", stale.Load(), opened.Load())
+	}
 }
 
 // TestG6Damage (G6) damages objects behind the server's back. Reading them fails; nobody gets zeros, less, or other bytes for the whole. fsck
