@@ -81,8 +81,26 @@ func (f *FS) allow(a *Actor, need access) error {
 	return nil
 }
 
-// allowNode is allow for an existing node: who owns the file may change and read it without a role.
+// allowNode is allow for a node given by number: it has to be in the actor's tenant. The mount's kernel can only name nodes of its own tree.
 func (f *FS) allowNode(ctx context.Context, a *Actor, ino Ino, need access) error {
+	if !a.Mount {
+		t, err := f.tenant(ctx, a)
+		if err != nil {
+			return err
+		}
+		attr, err := f.db.GetAttr(ctx, ino)
+		if err != nil {
+			return err
+		}
+		if attr.Tenant != t.ID {
+			return syscall.ENOENT
+		}
+	}
+	return f.allowFound(ctx, a, ino, need)
+}
+
+// allowFound is allow for a node of the actor's tenant: who owns the file may change and read it without a role.
+func (f *FS) allowFound(ctx context.Context, a *Actor, ino Ino, need access) error {
 	err := f.allow(a, need)
 	if err != syscall.EACCES {
 		return err

@@ -18,31 +18,21 @@ func (h *Handle) Allocate(ctx context.Context, mode uint32, off, n int64) error 
 	if off+n < 0 {
 		return syscall.EFBIG
 	}
-	return fail("fallocate", "", h.v.allocate(mode, off, n))
-}
-
-func (v *view) allocate(mode uint32, off, n int64) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.replaced && !v.through {
-		return syscall.ESTALE
-	}
-	w, err := v.begin()
-	if err != nil {
-		return err
-	}
-	if err := w.reserve(v.f.staging, off+n); err != nil {
-		return err
-	}
-	if w.full {
+	return fail("fallocate", "", h.v.change(ctx, func(w *work) error {
+		if !w.full {
+			return w.allocatePart(mode, off, n)
+		}
+		if err := w.reserve(h.f.staging, off+n); err != nil {
+			return err
+		}
 		if err := unix.Fallocate(int(w.file.Fd()), mode, off, n); err != nil {
 			return err
 		}
-	} else if err := w.allocatePart(mode, off, n); err != nil {
-		return err
-	}
-	w.dirty, w.mtime = true, v.f.Now().UnixNano()
-	return nil
+		if mode&unix.FALLOC_FL_KEEP_SIZE == 0 {
+			w.size = max(w.size, off+n)
+		}
+		return nil
+	}))
 }
 
 // allocatePart is fallocate on a work file that holds only written ranges: zeros become written ranges, and reserving room needs nothing.

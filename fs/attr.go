@@ -111,7 +111,7 @@ func (h *Handle) Truncate(ctx context.Context, size int64) error {
 	if !h.writable {
 		return syscall.EBADF
 	}
-	return h.v.truncate(size)
+	return h.v.truncate(ctx, size)
 }
 
 // StatFS is what df shows.

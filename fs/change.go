@@ -89,7 +89,7 @@ func (f *FS) removeAll(ctx context.Context, a *Actor, path string, c *Cond) erro
 	if at.name == "" {
 		return syscall.EBUSY
 	}
-	if err := f.allowNode(ctx, a, at.node.Ino, accessWrite); err != nil {
+	if err := f.allowFound(ctx, a, at.node.Ino, accessWrite); err != nil {
 		return err
 	}
 	if err := f.checkLocksTree(ctx, a, at.path); err != nil {
@@ -186,7 +186,7 @@ func (f *FS) copyPath(ctx context.Context, a *Actor, oldPath, newPath string, ov
 	if err != nil {
 		return false, err
 	}
-	if err := f.allowNode(ctx, a, from.node.Ino, accessRead); err != nil {
+	if err := f.allowFound(ctx, a, from.node.Ino, accessRead); err != nil {
 		return false, err
 	}
 	to, err := f.resolve(ctx, a, newPath, false)
@@ -214,5 +214,5 @@ func (f *FS) copyPath(ctx context.Context, a *Actor, oldPath, newPath string, ov
 	if to.node != nil && !isDir(*to.node) && !isDir(*from.node) {
 		return false, f.copyFile(ctx, a, *from.node, Target{Path: to.path})
 	}
-	return f.copyBeside(ctx, a, from, to, recursive)
+	return f.copyBeside(ctx, a, from, to, overwrite, recursive)
 }

@@ -29,7 +29,18 @@ func (h *Handle) Flush(ctx context.Context) error {
 
 // Sync is fsync(2): on nil the bytes and the name survive power loss.
 func (h *Handle) Sync(ctx context.Context, dataOnly bool) error {
+	h.v.writeBack()
 	return fail("fsync", "", h.commit(ctx, commitOptions{durable: true}))
+}
+
+// writeBack brings most bytes of the work file to the disk before the locks of a commit are taken, which then finds little left to do. Its
+// error comes again there.
+func (v *view) writeBack() {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if v.work != nil {
+		_ = syscall.Fdatasync(int(v.work.file.Fd()))
+	}
 }
 
 func (h *Handle) commit(ctx context.Context, o commitOptions) error {
@@ -54,21 +65,34 @@ func (f *FS) emitContent(ino Ino) {
 // kernel may go on writing to it. It moves to the store when the last handle is released (publish). Any other store gets the bytes before
 // the metadata commit.
 func (v *view) commit(ctx context.Context, o commitOptions) (changed bool, err error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	changed, err = v.pending()
-	if err != nil || v.f.table.orphaned(v.e) {
-		return false, err
+	v.wmu.Lock()
+	defer v.wmu.Unlock()
+	if v.f.table.orphaned(v.e) {
+		return false, v.syncOrphan(o)
 	}
-	if changed {
+	changed, err = v.pending()
+	switch {
+	case err != nil:
+		return false, err
+	case changed:
+		before := v.base.ID
 		err = v.commitWork(ctx, o)
-	} else if o.durable {
+		changed = v.base.ID != before
+	case o.durable:
 		err = v.syncBase(ctx)
 	}
 	if err == nil && o.last {
 		v.publish(ctx)
 	}
-	return changed && err == nil, err
+	return changed, err
+}
+
+// syncOrphan is fsync of a file without a name, which is never committed: it may get one later (O_TMPFILE and linkat).
+func (v *view) syncOrphan(o commitOptions) error {
+	if !o.durable || v.work == nil {
+		return nil
+	}
+	return v.syncWork()
 }
 
 // pending tells whether there is something to commit; changes on top of a content that another face replaced are ESTALE.
@@ -77,30 +101,53 @@ func (v *view) pending() (bool, error) {
 		return false, nil
 	}
 	_, changed, err := v.work.state()
-	if err != nil {
+	if err != nil || !changed {
 		return false, err
 	}
 	if v.replaced {
-		if changed {
-			return false, syscall.ESTALE
-		}
-		return false, nil
+		return false, syscall.ESTALE
 	}
-	return changed, nil
+	return true, nil
 }
 
 // commitWork commits the work file as a version.
 func (v *view) commitWork(ctx context.Context, o commitOptions) error {
+	if err := v.finishBase(ctx); err != nil {
+		return err
+	}
 	if v.redoPays() {
-		return v.commitRedo(ctx, o)
+		return v.commitRedo(ctx)
 	}
 	if err := v.fill(ctx); err != nil {
 		return err
 	}
-	s, _, err := v.work.state()
-	if err != nil {
-		return err
+	s, err := v.freeze()
+	if err == nil {
+		err = v.commitFrozen(ctx, s, o)
 	}
+	if err != nil {
+		v.soil()
+	}
+	return err
+}
+
+// freeze fixes what is committed.
+func (v *view) freeze() (stamp, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.work.freeze()
+}
+
+// soil counts a content as changed whose commit failed.
+func (v *view) soil() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.work != nil {
+		v.work.dirty = true
+	}
+}
+
+func (v *view) commitFrozen(ctx context.Context, s stamp, o commitOptions) error {
 	if o.durable {
 		if err := v.syncWork(); err != nil {
 			return err
@@ -110,24 +157,28 @@ func (v *view) commitWork(ctx context.Context, o commitOptions) error {
 	if err != nil {
 		return err
 	}
-	if !v.f.settler.lazy() && s.size > 0 {
-		v.f.keys.claim(args.Key)
-		defer v.f.keys.release(args.Key)
-		if args.Sum, err = v.f.upload(ctx, args.Key, v.work.file, s.size); err != nil {
-			return err
-		}
+	if !v.f.settler.lazy() {
 		args.State, args.Staging = meta.StateStored, ""
+		if s.size == 0 {
+			args.Key = ""
+		} else {
+			v.f.keys.claim(args.Key)
+			defer v.f.keys.release(args.Key)
+			if args.Sum, err = v.f.upload(ctx, args.Key, v.work.file, s.size); err != nil {
+				return err
+			}
+		}
 	}
-	return v.adoptCommit(ctx, args, s, o)
+	return v.adoptCommit(ctx, args, o)
 }
 
 // commitArgs describes the version that the work file is.
 func (v *view) commitArgs(ctx context.Context, s stamp) (meta.CommitArgs, error) {
 	guid := newGUID()
-	key, err := v.f.newKey(ctx, v, guid)
+	key, err := v.newKey(ctx, guid)
 	args := meta.CommitArgs{
 		Ino: v.ino, Expect: &v.base.ID, GUID: guid, Key: key, Size: s.size, Mtime: &s.mtime,
-		State: meta.StateStaged, Staging: v.work.name, Origin: originMount,
+		State: meta.StateStaged, Staging: v.work.name, AllowOrphan: true, Origin: originMount,
 	}
 	if v.base.ID != 0 && v.base.Staging == v.work.name {
 		args.Drop = v.base.ID
@@ -135,41 +186,62 @@ func (v *view) commitArgs(ctx context.Context, s stamp) (meta.CommitArgs, error)
 	return args, err
 }
 
-// adoptCommit writes the version to the database and makes it the view's base.
-func (v *view) adoptCommit(ctx context.Context, args meta.CommitArgs, s stamp, o commitOptions) error {
+// adoptCommit writes the version to the database and makes it the view's base. When only the flush of the commit failed the version is
+// current all the same, and the error says that it is not durable.
+func (v *view) adoptCommit(ctx context.Context, args meta.CommitArgs, o commitOptions) error {
 	f := v.f
 	done, err := f.db.Commit(ctx, args, durability(o.durable))
-	if err != nil {
-		if errors.Is(err, syscall.ESTALE) {
-			v.replaced = true
-			if args.State == meta.StateStored {
-				f.abandon(ctx, args.Key)
-			}
+	if err != nil && !errors.Is(err, meta.ErrNotFlushed) {
+		if args.State == meta.StateStored && args.Key != "" {
+			f.abandon(ctx, args.Key)
 		}
-		return err
+		return v.refused(err)
 	}
+	f.settler.discardLater(without(done.Staging, v.work.name)...)
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	f.closeSource(v.src)
 	v.src, v.base = nil, done.Version
-	v.base.Synced = o.durable
-	f.discard(without(done.Staging, v.work.name)...)
-	return v.seal(ctx, s)
+	v.base.Synced = o.durable && err == nil
+	v.seal(ctx)
+	return err
 }
 
-// seal ends a commit: a file the kernel writes stays the work file, marked as unchanged; one that only the daemon writes is final and
-// becomes the base that later changes go on top of.
-func (v *view) seal(ctx context.Context, s stamp) error {
+// refused draws the conclusions from a commit that the database did not make: another face was first, or the file has been deleted meanwhile, so
+// that there is nobody to tell.
+func (v *view) refused(err error) error {
+	if errors.Is(err, syscall.ENOENT) {
+		return nil
+	}
+	if errors.Is(err, syscall.ESTALE) {
+		v.mu.Lock()
+		v.replaced = true
+		v.mu.Unlock()
+		if v.e.view == v {
+			v.f.table.setView(v.e, nil)
+		}
+	}
+	return err
+}
+
+// seal ends a commit: a file the kernel writes stays the work file; one that only the daemon writes is final and becomes the base that later
+// changes go on top of. If it can't be opened now, the next access tries again. The caller holds mu.
+func (v *view) seal(ctx context.Context) {
 	w := v.work
-	if v.through {
-		return w.mark(s.mtime)
+	w.was = v.base.Staging == w.name
+	if w.kernel {
+		return
 	}
 	v.work = nil
 	w.close(v.f.staging)
-	if v.base.State == meta.StateStaged {
-		v.f.settler.publish(ctx, &v.base)
-	} else {
+	if v.base.State != meta.StateStaged {
 		v.f.discard(w.name)
+	} else if err := v.f.settler.publish(ctx, &v.base); err != nil {
+		v.f.log.Error("a closed file stays in staging", "key", v.base.Key, "err", err)
 	}
-	return v.openBase(ctx)
+	if err := v.openBase(ctx); err != nil {
+		v.f.log.Warn("a file that was just closed could not be opened again yet", "ino", v.ino, "err", err)
+	}
 }
 
 // publish moves a staged version whose file nobody writes any more into the store.
@@ -177,10 +249,13 @@ func (v *view) publish(ctx context.Context) {
 	if v.replaced || v.work == nil || v.base.State != meta.StateStaged || v.base.Staging != v.work.name {
 		return
 	}
-	v.f.settler.publish(ctx, &v.base)
+	if err := v.f.settler.publish(ctx, &v.base); err != nil {
+		v.f.log.Error("a closed file stays in staging", "key", v.base.Key, "err", err)
+	}
 }
 
-// fill copies into the work file what is not written of the base, so that it holds all bytes.
+// fill copies into the work file what is not written of the base, so that it holds all bytes. Readers may go on meanwhile: they take these
+// bytes from the base until the end.
 func (v *view) fill(ctx context.Context) error {
 	w := v.work
 	if w.full {
@@ -198,14 +273,20 @@ func (v *view) fill(ctx context.Context) error {
 		}
 		return nil
 	})
-	if err == nil {
-		w.full = true
+	if err != nil {
+		return err
 	}
-	return err
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	w.full = true
+	return nil
 }
 
 // copyBase copies bytes of the base to their place in the work file.
 func (v *view) copyBase(ctx context.Context, off, n int64) error {
+	if v.src == nil {
+		return syscall.EIO
+	}
 	v.src.mu.RLock()
 	file := v.src.file
 	if file != nil {
@@ -232,34 +313,40 @@ func (v *view) syncWork() error {
 
 // syncBase makes an unchanged file durable: what was committed without a flush is flushed now.
 func (v *view) syncBase(ctx context.Context) error {
-	if !v.base.Synced && v.base.ID != 0 {
-		if v.work != nil && v.work.full && v.base.Staging == v.work.name {
-			if err := v.syncWork(); err != nil {
-				return err
-			}
-		} else if err := v.f.syncVersion(ctx, v.base, v.src); err != nil {
+	if v.base.ID == 0 || v.base.Synced {
+		return v.f.db.Flush(ctx)
+	}
+	if v.work != nil && v.work.full && v.base.Staging == v.work.name {
+		if err := v.syncWork(); err != nil {
 			return err
 		}
-		v.base.Synced = true
+	} else if err := v.f.syncVersion(ctx, v.base, v.src); err != nil {
+		return err
 	}
-	return v.f.db.Flush(ctx)
+	if err := v.f.db.Flush(ctx); err != nil {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.base.Synced = true
+	return nil
 }
 
 // syncVersion makes the object of a version durable that was published lazily.
 func (f *FS) syncVersion(ctx context.Context, base Version, s *source) error {
-	if s != nil && s.file != nil {
-		if err := s.file.Sync(); err != nil {
-			return err
-		}
+	if err := s.sync(); err != nil {
+		return err
 	}
 	if base.State == meta.StateStored {
 		return nil
 	}
-	return f.settler.settle(ctx)
+	return errors.Join(f.staging.syncDir(), f.settler.settle(ctx))
 }
 
 // upload publishes a local file in a store that can't adopt it, and gives its checksum.
 func (f *FS) upload(ctx context.Context, key string, file *os.File, size int64) (sum string, err error) {
+	ctx, cancel := bound(ctx)
+	defer cancel()
 	h := newSum()
 	r := io.TeeReader(io.NewSectionReader(file, 0, size), h)
 	if _, err := f.store.Put(ctx, key, r, size); err != nil {
@@ -276,10 +363,10 @@ func (f *FS) abandon(ctx context.Context, key string) {
 	}
 }
 
-// newKey makes the object key of a new version of the view's file.
-func (f *FS) newKey(ctx context.Context, v *view, guid string) (string, error) {
+// newKey makes the object key of a new version of the view's file; the caller holds e.mu.
+func (v *view) newKey(ctx context.Context, guid string) (string, error) {
 	if v.name == "" {
-		links, err := f.db.Names(ctx, v.ino)
+		links, err := v.f.db.Names(ctx, v.ino)
 		if err != nil {
 			return "", err
 		}

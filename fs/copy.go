@@ -16,7 +16,7 @@ const copyPage = 256
 
 // copyBeside copies to a name nobody knows and moves the result to its place. The name is on record until then, so that a crash leaves
 // nothing visible.
-func (f *FS) copyBeside(ctx context.Context, a *Actor, from, to place, recursive bool) (bool, error) {
+func (f *FS) copyBeside(ctx context.Context, a *Actor, from, to place, overwrite, recursive bool) (bool, error) {
 	temp := ".tote-copy-" + newGUID()
 	dir := parentPath(to.path)
 	if err := f.recordCopy(ctx, unfinished{Tenant: a.Tenant, Parent: to.parent.Ino, Name: temp}, true); err != nil {
@@ -28,7 +28,10 @@ func (f *FS) copyBeside(ctx context.Context, a *Actor, from, to place, recursive
 		return false, err
 	}
 	args := meta.RenameArgs{
-		OldParent: to.parent.Ino, OldName: temp, NewParent: to.parent.Ino, NewName: to.name, Flags: meta.RenameTree, Origin: a.Origin,
+		OldParent: to.parent.Ino, OldName: temp, NewParent: to.parent.Ino, NewName: to.name, Flags: meta.RenameNoReplace, Origin: a.Origin,
+	}
+	if overwrite {
+		args.Flags = meta.RenameTree
 	}
 	done, err := f.rename(ctx, a, args)
 	if err != nil {

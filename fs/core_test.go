@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -134,10 +135,18 @@ func (c *core) create(name string) *Handle {
 func (c *core) write(h *Handle, off int64, text string) {
 	c.t.Helper()
 	if b := h.Backing(); b != nil {
-		must(b.File.WriteAt([]byte(text), off))(c.t)
+		file := kernel(c.t, h)
+		defer file.Close()
+		must(file.WriteAt([]byte(text), off))(c.t)
 		return
 	}
 	must(h.WriteAt(c.t.Context(), []byte(text), off))(c.t)
+}
+
+// kernel opens the backing file of a handle for reading and writing, like the kernel does.
+func kernel(t testing.TB, h *Handle) *os.File {
+	t.Helper()
+	return must(os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", h.Backing().File.Fd()), os.O_RDWR, 0))(t)
 }
 
 // read reads all of a handle the way the kernel does.

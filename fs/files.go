@@ -104,7 +104,7 @@ func (f *FS) file(ctx context.Context, a *Actor, ino Ino) (File, error) {
 	if len(rows) == 0 {
 		return File{}, syscall.ENOENT
 	}
-	if err := f.allowNode(ctx, a, ino, accessRead); err != nil {
+	if err := f.allowFound(ctx, a, ino, accessRead); err != nil {
 		return File{}, err
 	}
 	files, err := f.withTypes(ctx, rows)
@@ -168,7 +168,7 @@ func (f *FS) deleteFile(ctx context.Context, a *Actor, ino Ino, c *Cond) error {
 	if err != nil {
 		return err
 	}
-	if err := f.allowNode(ctx, a, ino, accessWrite); err != nil {
+	if err := f.allowFound(ctx, a, ino, accessWrite); err != nil {
 		return err
 	}
 	if err := f.checkLocksIno(ctx, a, ino); err != nil {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,24 +35,25 @@ type Options struct {
 // Lock order: table.mu before view.mu before source.mu; no lock is held while events are delivered, and none but view.mu while
 // the store or the database is called.
 type FS struct {
-	db      *meta.DB
-	store   objstore.Store
-	opts    Options
-	log     *slog.Logger
-	staging *staging
-	table   *openTable
-	sources *sourceTable
-	events  broker
-	settler *settler
-	thaws   bool     // a published file can be given to a writer on the mount (view.thaw)
-	tenants sync.Map // name -> meta.Tenant, and id -> name
-	keys    keyGuard
-	copyMu  sync.Mutex
-	copies  []unfinished // guarded by copyMu
-	lockMu  sync.Mutex   // looks for locks and new ones, one at a time
-	locked  atomic.Bool  // some WebDAV lock may exist, so writers have to look
-	stop    context.CancelFunc
-	work    sync.WaitGroup
+	db       *meta.DB
+	store    objstore.Store
+	opts     Options
+	log      *slog.Logger
+	staging  *staging
+	table    *openTable
+	sources  *sourceTable
+	events   broker
+	settler  *settler
+	thaws    bool     // a published file can be given to a writer on the mount (view.thaw)
+	tenants  sync.Map // name -> meta.Tenant, and id -> name
+	keys     keyGuard
+	copyMu   sync.Mutex
+	copies   []unfinished  // guarded by copyMu
+	lockMu   sync.Mutex    // looks for locks and new ones, one at a time
+	noLocks  sync.Map      // ids of tenants that have no WebDAV lock, so that writers need not look
+	patience time.Duration // how long a writer on the mount waits for slow readers of other faces
+	stop     context.CancelFunc
+	work     sync.WaitGroup
 }
 
 // Open starts the core over a metadata database and an object store: it ends what a crash left half done and drops what was never
@@ -63,11 +63,11 @@ func Open(ctx context.Context, db *meta.DB, store objstore.Store, opts Options) 
 	if opts.Staging == "" {
 		return nil, errors.New("the core needs a staging directory")
 	}
-	if err := os.MkdirAll(opts.Staging, 0o700); err != nil {
-		return nil, err
-	}
 	dir, err := filepath.Abs(opts.Staging)
 	if err != nil {
+		return nil, err
+	}
+	if err := makeDir(dir); err != nil {
 		return nil, err
 	}
 	f := &FS{db: db, store: store, opts: opts, log: opts.Logger}
@@ -76,7 +76,7 @@ func Open(ctx context.Context, db *meta.DB, store objstore.Store, opts Options) 
 	f.sources = newSourceTable()
 	f.settler = newSettler(f)
 	f.thaws = f.canThaw()
-	f.locked.Store(true) // until the first look proves otherwise
+	f.patience = swapPatience
 	if err := f.recover(ctx); err != nil {
 		return nil, err
 	}
@@ -105,6 +105,19 @@ func (f *FS) canThaw() bool {
 		path, err = filepath.Dir(path), nil
 	}
 	return false
+}
+
+// makeDir makes a private directory whose name survives power loss.
+func makeDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	parent, err := os.Open(filepath.Dir(dir))
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	return parent.Sync()
 }
 
 func (o Options) withDefaults() Options {
@@ -139,8 +152,30 @@ func (f *FS) Close(ctx context.Context) error {
 // Now is the core's clock.
 func (f *FS) Now() time.Time { return f.opts.Now() }
 
-// detach gives a mutation a context that a signal to the client can't cancel half way (a Go client interrupts itself with SIGURG).
-func detach(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
+// detached is the context of a mutation: a signal to the client can't cancel it half way (a Go client interrupts itself with SIGURG). The
+// client's deadline is kept for calls of the store.
+type detached struct {
+	context.Context
+	limit time.Time
+}
+
+// detach makes a detached context.
+func detach(ctx context.Context) context.Context {
+	if d, ok := ctx.(detached); ok {
+		return d
+	}
+	limit, _ := ctx.Deadline()
+	return detached{context.WithoutCancel(ctx), limit}
+}
+
+// bound gives a call of the store the deadline of the client behind a detached context.
+func bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	d, ok := ctx.(detached)
+	if !ok || d.limit.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(d.Context, d.limit)
+}
 
 // tenant finds the actor's tenant.
 func (f *FS) tenant(ctx context.Context, a *Actor) (meta.Tenant, error) {

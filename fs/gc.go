@@ -62,13 +62,14 @@ func (f *FS) Tidy(ctx context.Context) error {
 // keepChanges is how many rows of the change feed stay.
 const keepChanges = 100_000
 
-// collectIntents deletes the objects of due intents.
+// collectIntents deletes the objects of due intents. Those that are in use or can't be deleted stay for the next time.
 func (f *FS) collectIntents(ctx context.Context, due int64, r *GCReport) error {
 	skipped := map[string]bool{}
+	var errs []error
 	for {
 		list, err := f.db.DueIntents(ctx, due, gcBatch+len(skipped))
 		if err != nil {
-			return err
+			return errors.Join(append(errs, err)...)
 		}
 		done := 0
 		for _, in := range list {
@@ -76,8 +77,8 @@ func (f *FS) collectIntents(ctx context.Context, due int64, r *GCReport) error {
 				continue
 			}
 			deleted, err := f.deleteIntent(ctx, in.Key, r)
-			if err != nil {
-				return err
+			if err != nil && len(errs) < maxErrors {
+				errs = append(errs, err)
 			}
 			if deleted {
 				done++
@@ -86,10 +87,13 @@ func (f *FS) collectIntents(ctx context.Context, due int64, r *GCReport) error {
 			}
 		}
 		if done == 0 {
-			return nil
+			return errors.Join(errs...)
 		}
 	}
 }
+
+// maxErrors bounds what one collection reports.
+const maxErrors = 10
 
 // deleteIntent deletes one object after a last look whether anything refers to it; false means that it is in use right now.
 func (f *FS) deleteIntent(ctx context.Context, key string, r *GCReport) (bool, error) {
@@ -99,7 +103,7 @@ func (f *FS) deleteIntent(ctx context.Context, key string, r *GCReport) (bool, e
 	defer f.keys.release(key)
 	del, err := f.db.ClaimIntent(ctx, key, meta.Relaxed)
 	if err != nil || !del {
-		return true, err
+		return err == nil, err
 	}
 	if info, err := f.store.Stat(ctx, key); err == nil {
 		r.Objects++

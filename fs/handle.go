@@ -3,7 +3,6 @@ package fs
 import (
 	"context"
 	"errors"
-	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -81,8 +80,8 @@ func (f *FS) attach(ctx context.Context, a *Actor, e *openIno, attr Attr, flags 
 	case writable:
 		err = v.unshare()
 	}
-	if err == nil && trunc {
-		err = v.cutToZero()
+	if err == nil && trunc && !fresh {
+		err = f.cutToZero(ctx, a, v)
 	}
 	if err != nil {
 		if v != nil && v.handles == 0 {
@@ -93,7 +92,7 @@ func (f *FS) attach(ctx context.Context, a *Actor, e *openIno, attr Attr, flags 
 	f.table.setView(e, v)
 	v.handles++
 	if writable {
-		v.writers++
+		v.writers.Add(1)
 	}
 	return &Handle{f: f, v: v, a: *a, writable: writable}, nil
 }
@@ -105,15 +104,20 @@ func (v *view) readOnly() bool {
 	return v.work == nil
 }
 
-// cutToZero is O_TRUNC; an empty file stays as it is.
-func (v *view) cutToZero() error {
+// cutToZero is O_TRUNC. Of an empty file only the time changes.
+func (f *FS) cutToZero(ctx context.Context, a *Actor, v *view) error {
 	v.mu.RLock()
 	size, err := v.size()
 	v.mu.RUnlock()
-	if err != nil || size == 0 {
+	if err != nil || size > 0 {
+		return errors.Join(err, v.truncate(ctx, 0))
+	}
+	now := f.Now().UnixNano()
+	if err := v.setTimes(now); err != nil {
 		return err
 	}
-	return v.truncate(0)
+	_, err = f.db.SetAttr(ctx, v.ino, meta.SetAttr{Mtime: &now}, a.Origin, durabilityFor(a))
+	return ignore(err, syscall.ENOENT)
 }
 
 // Create makes a regular file and opens it. Without O_EXCL an existing file is opened instead.
@@ -146,9 +150,9 @@ func (f *FS) openNew(ctx context.Context, a *Actor, attr Attr, name string, flag
 		f.letGo(e)
 		return nil, err
 	}
-	h.v.mu.Lock()
+	e.mu.Lock()
 	h.v.name = name
-	h.v.mu.Unlock()
+	e.mu.Unlock()
 	return h, nil
 }
 
@@ -187,28 +191,12 @@ func (h *Handle) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 	return h.v.readAt(ctx, p, off)
 }
 
-// ReadFile gives the local file from which bytes may be read at the same offsets right now, if there is one.
-func (h *Handle) ReadFile() (*os.File, bool) {
-	v := h.v
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	switch {
-	case v.replaced && !v.through:
-		return nil, false
-	case v.work == nil && v.src != nil && v.src.file != nil:
-		return v.src.file, true
-	case v.work != nil && v.work.full:
-		return v.work.file, true
-	}
-	return nil, false
-}
-
 // WriteAt changes the file for all handles; other faces see it after Flush or Sync.
 func (h *Handle) WriteAt(ctx context.Context, p []byte, off int64) (int, error) {
 	if !h.writable {
 		return 0, syscall.EBADF
 	}
-	n, err := h.v.writeAt(p, off)
+	n, err := h.v.writeAt(ctx, p, off)
 	return n, fail("write", "", err)
 }
 
@@ -224,8 +212,8 @@ func (h *Handle) Seek(ctx context.Context, off int64, whence int) (int64, error)
 	if off < 0 || off >= size {
 		return 0, syscall.ENXIO
 	}
-	if file, ok := v.plainFile(); ok {
-		n, err := unix.Seek(int(file.Fd()), off, whence)
+	if v.work != nil && v.work.full {
+		n, err := unix.Seek(int(v.work.file.Fd()), off, whence)
 		if err != nil {
 			return 0, fail("seek", "", err)
 		}
@@ -240,24 +228,13 @@ func (h *Handle) Seek(ctx context.Context, off int64, whence int) (int64, error)
 	return 0, syscall.EINVAL
 }
 
-// plainFile is the local file that holds exactly the content, if there is one; the caller holds mu.
-func (v *view) plainFile() (*os.File, bool) {
-	switch {
-	case v.work != nil && v.work.full:
-		return v.work.file, true
-	case v.work == nil && v.src != nil && v.src.file != nil:
-		return v.src.file, true
-	}
-	return nil, false
-}
-
 // Release ends the handle. What was changed through a kernel mapping after the last Flush is committed here.
 func (h *Handle) Release() {
 	v, e, f := h.v, h.v.e, h.f
 	e.mu.Lock()
 	v.handles--
 	if h.writable {
-		v.writers--
+		v.writers.Add(-1)
 	}
 	changed := false
 	if v.handles == 0 {
@@ -288,6 +265,9 @@ func (v *view) lastRelease() (changed bool) {
 func (v *view) end() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.back != nil && (v.work == nil || v.work.file != v.back.File) {
+		v.back.File.Close()
+	}
 	v.dropWork()
 	v.f.closeSource(v.src)
 	v.src = nil

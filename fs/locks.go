@@ -18,12 +18,12 @@ import (
 
 // anyLocks tells whether the tenant has locks, and gives them. Without any, which is the rule, nothing is asked of the database.
 func (f *FS) anyLocks(ctx context.Context, a *Actor) ([]Lock, error) {
-	if !f.locked.Load() {
-		return nil, nil
-	}
 	t, err := f.tenant(ctx, a)
 	if err != nil {
 		return nil, err
+	}
+	if _, none := f.noLocks.Load(t.ID); none {
+		return nil, nil
 	}
 	f.lockMu.Lock()
 	defer f.lockMu.Unlock()
@@ -32,7 +32,7 @@ func (f *FS) anyLocks(ctx context.Context, a *Actor) ([]Lock, error) {
 		return nil, err
 	}
 	if len(all) == 0 {
-		f.locked.Store(false)
+		f.noLocks.Store(t.ID, true)
 		return nil, nil
 	}
 	now := f.Now()
@@ -104,7 +104,7 @@ func (f *FS) addLock(ctx context.Context, a *Actor, l Lock) (Lock, error) {
 	l.Token = "urn:uuid:" + uuid.NewString()
 	f.lockMu.Lock()
 	defer f.lockMu.Unlock()
-	f.locked.Store(true)
+	f.noLocks.Delete(t.ID)
 	err = f.db.AddLock(ctx, l, func(existing []Lock) error {
 		for _, o := range existing {
 			if o.Expires.After(l.Created) && overlap(o, l) && !(o.Shared && l.Shared) {
@@ -142,11 +142,11 @@ func (f *FS) RemoveLock(ctx context.Context, a *Actor, token string) error {
 
 // refused tells whether a lock that want selects is missing among the actor's tokens. Of several shared locks one token is enough.
 func (f *FS) refused(ctx context.Context, a *Actor, want func(Lock) bool) error {
-	if a.Mount || !f.locked.Load() {
+	if a.Mount {
 		return nil
 	}
 	all, err := f.anyLocks(ctx, a)
-	if err != nil {
+	if err != nil || len(all) == 0 {
 		return err
 	}
 	need, have := map[string]bool{}, map[string]bool{}
@@ -192,9 +192,6 @@ func (f *FS) checkLocksName(ctx context.Context, a *Actor, parent Ino, name stri
 
 // lockedPath gives the path of an entry when any locks exist, "" otherwise, and refuses HTTP faces that lack a token.
 func (f *FS) lockedPath(ctx context.Context, a *Actor, parent Ino, name string) (string, error) {
-	if !f.locked.Load() {
-		return "", nil
-	}
 	if all, err := f.anyLocks(ctx, a); err != nil || len(all) == 0 {
 		return "", err
 	}
@@ -211,8 +208,11 @@ func (f *FS) lockedPath(ctx context.Context, a *Actor, parent Ino, name string) 
 
 // checkLocksIno is checkLocks for a node under any of its names.
 func (f *FS) checkLocksIno(ctx context.Context, a *Actor, ino Ino) error {
-	if a.Mount || !f.locked.Load() {
+	if a.Mount {
 		return nil
+	}
+	if all, err := f.anyLocks(ctx, a); err != nil || len(all) == 0 {
+		return err
 	}
 	path, err := f.db.Path(ctx, ino)
 	if err != nil {
@@ -223,7 +223,7 @@ func (f *FS) checkLocksIno(ctx context.Context, a *Actor, ino Ino) error {
 
 // dropLocks removes the locks on a path that went away. A failure is logged: they expire anyway.
 func (f *FS) dropLocks(ctx context.Context, a *Actor, path string) {
-	if path == "" || !f.locked.Load() {
+	if path == "" {
 		return
 	}
 	t, err := f.tenant(ctx, a)

@@ -3,6 +3,7 @@ package fs
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"syscall"
 	"unicode/utf8"
@@ -91,8 +92,11 @@ type walker struct {
 	links  int
 }
 
-// walk resolves parts from the root.
+// walk resolves parts from the root. ".." comes from the targets of links only.
 func (w *walker) walk(parts []string) (place, error) {
+	if i := slices.Index(parts, ".."); i >= 0 {
+		return w.climb(parts, i)
+	}
 	if len(parts) == 0 {
 		root, err := w.f.db.GetAttr(w.ctx, w.root)
 		return place{path: "/", node: &root}, err
@@ -108,6 +112,27 @@ func (w *walker) walk(parts []string) (place, error) {
 		}
 	}
 	return w.arrive(parts, found)
+}
+
+// climb goes to where parts[:i] really leads, as the kernel does, and from there to the directory above, which has to be in the tenant.
+func (w *walker) climb(parts []string, i int) (place, error) {
+	follow := w.follow
+	w.follow = true
+	at, err := w.walk(slices.Clone(parts[:i]))
+	w.follow = follow
+	switch {
+	case err != nil:
+		return place{}, err
+	case at.node == nil:
+		return place{}, syscall.ENOENT
+	case !isDir(*at.node):
+		return place{}, syscall.ENOTDIR
+	}
+	real := splitPath(at.path)
+	if len(real) == 0 {
+		return place{}, syscall.ENOENT
+	}
+	return w.walk(append(real[:len(real)-1], parts[i+1:]...))
 }
 
 // arrive turns the nodes found along parts into a place.
@@ -175,15 +200,9 @@ func (w *walker) through(parts []string, i int, link Ino) (place, error) {
 	if strings.HasPrefix(target, "/") {
 		return place{}, syscall.ENOENT
 	}
-	next := append([]string(nil), parts[:i]...)
+	next := slices.Clone(parts[:i])
 	for _, name := range splitPath(target) {
-		switch {
-		case name == ".":
-		case name == ".." && len(next) == 0:
-			return place{}, syscall.ENOENT
-		case name == "..":
-			next = next[:len(next)-1]
-		default:
+		if name != "." {
 			next = append(next, name)
 		}
 	}
@@ -319,7 +338,7 @@ func (f *FS) stat(ctx context.Context, a *Actor, path string, follow bool) (Info
 	if err != nil {
 		return Info{}, fail("stat", path, err)
 	}
-	if err := f.allowNode(ctx, a, at.node.Ino, accessRead); err != nil {
+	if err := f.allowFound(ctx, a, at.node.Ino, accessRead); err != nil {
 		return Info{}, fail("stat", path, err)
 	}
 	info := at.info()

@@ -2,12 +2,12 @@ package fs
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"tote/meta"
 )
@@ -70,10 +70,8 @@ func (f *FS) patchProps(ctx context.Context, a *Actor, ino Ino, set, remove []Pr
 	if err := f.checkLocksIno(ctx, a, ino); err != nil {
 		return err
 	}
-	for _, p := range set {
-		if p.Name == "" || len(p.Name) > maxPropName || len(p.Space) > maxPropName || len(p.Value) > maxPropValue {
-			return syscall.E2BIG
-		}
+	if err := checkProps(set); err != nil {
+		return err
 	}
 	if err := f.db.PatchProps(ctx, ino, set, remove, a.Origin, durabilityFor(a)); err != nil {
 		return err
@@ -82,11 +80,27 @@ func (f *FS) patchProps(ctx context.Context, a *Actor, ino Ino, set, remove []Pr
 	return nil
 }
 
+// maxProps bounds what one request may set.
+const maxProps = 1000
+
+// checkProps refuses properties that are too large or too many.
+func checkProps(set []Property) error {
+	if len(set) > maxProps {
+		return syscall.E2BIG
+	}
+	for _, p := range set {
+		if p.Name == "" || len(p.Name) > maxPropName || len(p.Space) > maxPropName || len(p.Value) > maxPropValue {
+			return syscall.E2BIG
+		}
+	}
+	return nil
+}
+
 // xattrPrefix is where the mount shows tote's own properties.
 const xattrPrefix = "user.tote."
 
 // readOnlyXattrs are views of what the core itself keeps.
-var readOnlyXattrs = []string{"id", "version", "guid", "key", "checksum", PropObjectKey}
+var readOnlyXattrs = append([]string{"id", "version", "guid", "key", "checksum"}, identity...)
 
 // Limits of extended attributes, those of the kernel (limits.h).
 const (
@@ -167,10 +181,13 @@ func (f *FS) setXattr(ctx context.Context, a *Actor, ino Ino, name string, value
 	if prop == "" || slices.Contains(readOnlyXattrs, prop) {
 		return syscall.EPERM
 	}
+	if !utf8.Valid(value) {
+		return syscall.EINVAL // JSON has no other text
+	}
 	if err := f.xattrExists(ctx, ino, prop, flags); err != nil {
 		return err
 	}
-	set := []Property{{Name: prop, Value: propertyText(value)}}
+	set := []Property{{Name: prop, Value: JSONString(string(value))}}
 	return f.db.PatchProps(ctx, ino, set, nil, a.Origin, durabilityFor(a))
 }
 
@@ -193,22 +210,22 @@ func (f *FS) xattrExists(ctx context.Context, ino Ino, prop string, flags int) e
 	return nil
 }
 
-// propertyText is the JSON value of text that came as an attribute.
-func propertyText(value []byte) string {
-	b, err := json.Marshal(string(value))
-	if err != nil {
-		return `""`
-	}
-	return string(b)
-}
-
-// ListXattr lists the names of a node's extended attributes. Views that every file has are not listed, so that copying attributes
-// copies only what somebody set.
+// ListXattr lists the names of a node's extended attributes. Views that can't be set are not listed, so that copying attributes copies
+// what somebody set.
 func (f *FS) ListXattr(ctx context.Context, a *Actor, ino Ino) ([]string, error) {
 	if err := f.allow(a, accessRead); err != nil {
 		return nil, fail("listxattr", "", err)
 	}
 	names, err := f.db.ListXattr(ctx, ino)
+	if err != nil {
+		return nil, fail("listxattr", "", err)
+	}
+	props, err := f.db.Props(ctx, ino)
+	for _, p := range props {
+		if p.Space == "" && !slices.Contains(readOnlyXattrs, p.Name) {
+			names = append(names, xattrPrefix+p.Name)
+		}
+	}
 	return names, fail("listxattr", "", err)
 }
 

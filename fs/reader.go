@@ -57,7 +57,7 @@ func (f *FS) OpenReaderIno(ctx context.Context, a *Actor, ino Ino) (*Reader, err
 }
 
 func (f *FS) openReader(ctx context.Context, a *Actor, info Info) (*Reader, error) {
-	if err := f.allowNode(ctx, a, info.attr.Ino, accessRead); err != nil {
+	if err := f.allowFound(ctx, a, info.attr.Ino, accessRead); err != nil {
 		return nil, err
 	}
 	if err := openable(info.attr); err != nil {
@@ -80,20 +80,11 @@ func (r *Reader) pin(ctx context.Context) error {
 	if err := f.cool(detach(ctx), e); err != nil {
 		return err
 	}
-	attr, err := f.db.GetAttr(ctx, e.ino)
+	attr, v, err := f.db.CurrentFile(ctx, e.ino)
 	if err != nil {
 		return err
 	}
-	r.info.attr, r.size = attr, attr.Size
-	if attr.Version == 0 {
-		r.size = 0
-		return nil
-	}
-	v, err := f.db.CurrentVersion(ctx, e.ino)
-	if err != nil {
-		return err
-	}
-	r.info.attr.Size, r.size = v.Size, v.Size
+	r.info.attr, r.size = attr, v.Size
 	if v.Size == 0 {
 		return nil
 	}
@@ -127,7 +118,7 @@ func (f *FS) waitIdle(e *openIno, patience time.Duration) {
 // hot tells whether the current version is a file that the kernel may still write.
 func (e *openIno) hot() bool {
 	v := e.view
-	if v == nil || v.writers == 0 {
+	if v == nil || v.writers.Load() == 0 {
 		return false
 	}
 	v.mu.RLock()
@@ -137,10 +128,22 @@ func (e *openIno) hot() bool {
 
 // snapshot gives the current version bytes of its own, apart from the work file that goes on changing. The caller holds e.mu.
 func (v *view) snapshot(ctx context.Context) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	v.wmu.Lock()
+	defer v.wmu.Unlock()
+	s, err := v.freeze()
+	if err == nil {
+		err = v.commitTwin(ctx, s)
+	}
+	if err != nil {
+		v.soil()
+	}
+	return err
+}
+
+// commitTwin commits a copy of the work file.
+func (v *view) commitTwin(ctx context.Context, s stamp) error {
 	f := v.f
-	s, _, err := v.work.state()
+	args, err := v.commitArgs(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -153,19 +156,16 @@ func (v *view) snapshot(ctx context.Context) error {
 		f.discard(name)
 		return err
 	}
-	args, err := v.commitArgs(ctx, s)
-	if err != nil {
-		return err
-	}
 	args.Staging = name
 	done, err := f.db.Commit(ctx, args, meta.Relaxed)
 	if err != nil {
 		f.discard(name)
-		return err
+		return v.refused(err)
 	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.base = done.Version
-	f.settler.publish(ctx, &v.base)
-	return v.work.mark(s.mtime)
+	return f.settler.publish(ctx, &v.base)
 }
 
 // Info is the file as it was when it was opened.

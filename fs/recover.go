@@ -19,17 +19,19 @@ func (f *FS) recover(ctx context.Context) error {
 	keep := map[string]bool{}
 	for _, v := range staged {
 		if err := f.recoverStaged(ctx, v); err != nil {
-			f.log.Error("the bytes of a closed file are not complete; reading it fails", "ino", v.Ino, "key", v.Key, "err", err)
-			keep[v.Staging] = true
+			f.log.Error("the bytes of a closed file are not complete or can't be published; the next start tries again",
+				"ino", v.Ino, "key", v.Key, "err", err)
 		}
 	}
 	for _, r := range redos {
 		if err := f.applyAndNote(ctx, r); err != nil {
 			f.log.Error("a change in place could not be completed; reading the file fails until it can", "ino", r.Version.Ino, "err", err)
-			keep[r.Version.Staging] = true
 		}
 	}
 	if err := f.settler.settle(ctx); err != nil {
+		return err
+	}
+	if err := f.keepPending(ctx, keep); err != nil {
 		return err
 	}
 	if err := errors.Join(f.dropOrphans(ctx), f.dropCopies(ctx)); err != nil {
@@ -58,11 +60,14 @@ func (f *FS) recoverStaged(ctx context.Context, v meta.Version) error {
 		f.discard(name)
 		return err
 	}
+	if err := twin.Sync(); err != nil {
+		f.discard(name)
+		return err
+	}
 	if err := os.Rename(f.staging.path(name), f.staging.path(v.Staging)); err != nil {
 		return err
 	}
-	f.settler.publish(ctx, &v)
-	return nil
+	return f.settler.publish(ctx, &v)
 }
 
 // recoverPublished checks a version whose file has left staging.
@@ -94,6 +99,18 @@ func (f *FS) cutObject(v meta.Version) error {
 		return err
 	}
 	return os.Truncate(path, v.Size)
+}
+
+// keepPending names the staging files that rows of the database still refer to, because they could not be published.
+func (f *FS) keepPending(ctx context.Context, keep map[string]bool) error {
+	staged, redos, err := f.db.Pending(ctx)
+	for _, v := range staged {
+		keep[v.Staging] = true
+	}
+	for _, r := range redos {
+		keep[r.Version.Staging] = true
+	}
+	return err
 }
 
 // dropOrphans deletes files that had lost their last name while they were open.

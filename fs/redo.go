@@ -12,70 +12,98 @@ import (
 )
 
 // A small edit of a large file costs what the edit costs: nobody else holds the old version, so its object is changed in place. The
-// written ranges lie in a staging file; the database commit that makes the new version current also records them (the redo record). Then
-// they are written into the object and it is renamed to the new version's key. A crash in between leaves the record, and applying it again
-// gives the same bytes.
+// written ranges lie in a staging file; the database commit that makes the new version current also records them (the redo record). Both are on
+// the disk before the object is touched. Then the ranges are written into the object and it is renamed to the new version's key. A crash in between
+// leaves the record, and applying it again gives the same bytes.
 
 // redoMin is the size from which an edit in place is worth its second write.
 const redoMin = 256 << 10
 
-// redoPays tells whether the changes can and should be applied in place; the caller holds e.mu and v.mu.
+// redoPays tells whether the changes can and should be applied in place; the caller holds e.mu and wmu.
 func (v *view) redoPays() bool {
 	w := v.work
-	if w.full || v.through || v.src == nil || v.src.file == nil || !v.f.settler.lazy() {
+	if w.full || v.src == nil || !v.f.settler.lazy() {
 		return false
 	}
 	if v.base.Size < redoMin || w.written.bytes()*2 > v.base.Size || !v.f.sources.sole(v.src) {
 		return false
 	}
 	_, renames := objstore.As[objstore.Renamer](v.f.store)
-	_, finds := objstore.As[objstore.PathFinder](v.f.store)
-	return renames && finds
+	return renames && v.published()
+}
+
+// published tells whether the bytes of the base are where its key says: after a failure they may still be in staging.
+func (v *view) published() bool {
+	finder, ok := objstore.As[objstore.PathFinder](v.f.store)
+	if !ok {
+		return false
+	}
+	path, err := finder.Path(v.base.Key)
+	if err != nil {
+		return false
+	}
+	there, err := os.Lstat(path)
+	if err != nil {
+		return false
+	}
+	v.src.mu.RLock()
+	defer v.src.mu.RUnlock()
+	if v.src.file == nil {
+		return false
+	}
+	open, err := v.src.file.Stat()
+	return err == nil && os.SameFile(there, open)
+}
+
+// finishBase completes an edit in place that was committed and could not be applied. Nothing may go on top of it before.
+func (v *view) finishBase(ctx context.Context) error {
+	if v.base.State != meta.StateRedo || v.src != nil {
+		return nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.openBase(ctx)
 }
 
 // commitRedo commits the written ranges as a redo record and applies it.
-func (v *view) commitRedo(ctx context.Context, o commitOptions) error {
+func (v *view) commitRedo(ctx context.Context) error {
 	f, w := v.f, v.work
-	if err := v.settleBase(); err != nil {
+	if err := v.src.sync(); err != nil { // an earlier edit, whose record this one ends
 		return err
 	}
-	if o.durable {
-		if err := v.syncWork(); err != nil {
-			return err
-		}
+	if err := v.syncWork(); err != nil {
+		return err
 	}
-	s := stamp{w.size, w.mtime}
-	args, err := v.commitArgs(ctx, s)
+	args, err := v.commitArgs(ctx, stamp{w.size, w.mtime})
 	if err != nil {
 		return err
 	}
 	f.keys.claim(v.base.Key) // until the rename no version refers to this key
 	defer f.keys.release(v.base.Key)
-	edit := ranges{spans: append([]span(nil), w.written.spans...)}
 	args.State = meta.StateRedo
-	args.Redo = &meta.Redo{BaseKey: v.base.Key, Ranges: encodeEdit(edit, w.baseLen)}
-	done, err := f.db.Commit(ctx, args, durability(o.durable))
-	if err != nil {
-		v.replaced = v.replaced || errors.Is(err, syscall.ESTALE)
-		return err
+	args.Redo = &meta.Redo{BaseKey: v.base.Key, Ranges: encodeEdit(w.written, w.baseLen)}
+	done, flushErr := f.db.Commit(ctx, args, meta.Durable)
+	if flushErr != nil && !errors.Is(flushErr, meta.ErrNotFlushed) {
+		return v.refused(flushErr)
 	}
-	v.work = nil
-	w.close(f.staging)
-	v.base = done.Version
-	v.base.Synced = o.durable
-	f.sources.rebind(v.src, v.base)
+	f.settler.discardLater(without(done.Staging, w.name)...)
 	redo := *args.Redo
-	redo.Version = v.base
-	f.discard(without(done.Staging, w.name)...)
-	return f.applyAndNote(ctx, redo)
-}
-
-// settleBase makes an earlier edit in place durable before its redo record is given up for the next one.
-func (v *view) settleBase() error {
-	if v.base.State != meta.StateRedo {
+	redo.Version = done.Version
+	if flushErr == nil { // else the object must not change: the record may not be on the disk
+		err = f.applyAndNote(ctx, redo)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.work, v.base = nil, done.Version
+	v.base.Synced = flushErr == nil
+	w.close(f.staging)
+	if err == nil && flushErr == nil {
+		f.sources.rebind(v.src, v.base)
 		return nil
 	}
-	return v.src.file.Sync()
+	f.closeSource(v.src) // its bytes are neither the old nor the new ones for sure
+	v.src = nil
+	return errors.Join(err, flushErr)
 }
 
 // encodeEdit is the redo record: how much of the base counts, and the ranges.
@@ -95,6 +123,9 @@ func decodeEdit(b []byte) (r ranges, baseLen int64, err error) {
 
 // finishRedo applies the redo record of a version that was committed before a crash or an error. It may be repeated.
 func (f *FS) finishRedo(ctx context.Context, v Version) error {
+	if err := f.db.Flush(ctx); err != nil { // the record first
+		return err
+	}
 	_, redos, err := f.db.Pending(ctx)
 	if err != nil {
 		return err
@@ -162,8 +193,12 @@ func (f *FS) writeEdit(object *os.File, v Version, edit ranges, baseLen int64) e
 		return err
 	}
 	defer from.Close()
-	if st, err := object.Stat(); err != nil || st.Size() > baseLen {
-		if err = errors.Join(err, object.Truncate(baseLen)); err != nil {
+	st, err := object.Stat()
+	if err != nil {
+		return err
+	}
+	if st.Size() > baseLen { // what follows it is in the ranges, or a hole
+		if err := object.Truncate(baseLen); err != nil {
 			return err
 		}
 	}

@@ -2,7 +2,6 @@ package fs
 
 import (
 	"context"
-	"errors"
 	"os"
 	"sync"
 	"time"
@@ -24,6 +23,7 @@ type settler struct {
 
 	mu      sync.Mutex
 	waiting map[int64]settling // by version id; guarded by mu
+	trash   []string           // staging files that go after the next flush; guarded by mu
 }
 
 // settling is a version that waits to be marked as stored.
@@ -50,17 +50,30 @@ func (s *settler) lazy() bool { return s.adopt != nil }
 
 // publish moves the file of a staged version into the store. On failure it stays in staging, where readers find it too, and the next
 // open tries again.
-func (s *settler) publish(ctx context.Context, v *Version) {
-	if s.adopt == nil || v.Size == 0 && v.Key == "" {
-		return
+func (s *settler) publish(ctx context.Context, v *Version) error {
+	if s.adopt == nil {
+		return nil
 	}
-	path := s.f.staging.path(v.Staging)
-	_, err := s.adopt.AdoptLazy(ctx, v.Key, path)
-	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, objstore.ErrNotFound) {
-		s.f.log.Error("a closed file could not be moved into the object store; it stays in staging", "key", v.Key, "err", err)
-		return
+	_, err := s.adopt.AdoptLazy(ctx, v.Key, s.f.staging.path(v.Staging))
+	if err != nil {
+		if info, there := s.f.store.Stat(ctx, v.Key); there != nil || info.Size < v.Size {
+			return err
+		}
 	}
 	s.note(*v, "")
+	return nil
+}
+
+// discardLater removes staging files that the database no longer refers to, once that is on the disk: after a power loss the older rows
+// count, and need their bytes.
+func (s *settler) discardLater(names ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range names {
+		if n != "" {
+			s.trash = append(s.trash, n)
+		}
+	}
 }
 
 // note has a version marked as stored at the next settle.
@@ -93,23 +106,28 @@ func (s *settler) run(ctx context.Context) {
 	}
 }
 
-// settle flushes the store and marks what waited as stored.
+// settle flushes the store, marks what waited as stored, flushes the database and removes what it no longer refers to.
 func (s *settler) settle(ctx context.Context) error {
 	s.run1.Lock()
 	defer s.run1.Unlock()
 	s.mu.Lock()
-	batch := s.waiting
-	s.waiting = map[int64]settling{}
+	batch, trash := s.waiting, s.trash
+	s.waiting, s.trash = map[int64]settling{}, nil
 	s.mu.Unlock()
-	if len(batch) == 0 {
-		return nil
-	}
 	err := s.mark(ctx, batch)
 	if err == nil {
+		err = s.f.db.Flush(ctx)
+	}
+	if err == nil {
+		for _, w := range batch {
+			trash = append(trash, w.staging)
+		}
+		s.f.discard(trash...)
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.trash = append(s.trash, trash...)
 	for id, w := range batch {
 		s.waiting[id] = w
 	}
@@ -119,15 +137,17 @@ func (s *settler) settle(ctx context.Context) error {
 // markBatch bounds one transaction of the settler, so that others do not wait for it long.
 const markBatch = 500
 
+// mark flushes the store and marks the batch.
 func (s *settler) mark(ctx context.Context, batch map[int64]settling) error {
+	if len(batch) == 0 {
+		return nil
+	}
 	if err := s.sync.Sync(ctx); err != nil {
 		return err
 	}
 	var rows []meta.Stored
-	var files []string
 	for _, w := range batch {
 		rows = append(rows, w.stored)
-		files = append(files, w.staging)
 	}
 	for len(rows) > 0 {
 		n := min(len(rows), markBatch)
@@ -136,10 +156,6 @@ func (s *settler) mark(ctx context.Context, batch map[int64]settling) error {
 		}
 		rows = rows[n:]
 	}
-	if err := s.f.db.Flush(ctx); err != nil { // before the redo files go
-		return err
-	}
-	s.f.discard(files...)
 	return nil
 }
 
@@ -149,9 +165,11 @@ func (f *FS) settled(ctx context.Context, ino Ino) (Version, error) {
 	if err != nil {
 		return v, err
 	}
-	if v.State == meta.StateStaged && v.Size > 0 {
+	if v.State == meta.StateStaged {
 		if _, err := os.Lstat(f.staging.path(v.Staging)); err == nil {
-			f.settler.publish(ctx, &v)
+			if err := f.settler.publish(ctx, &v); err != nil {
+				f.log.Warn("a closed file is still in staging", "key", v.Key, "err", err)
+			}
 		}
 	}
 	return v, nil

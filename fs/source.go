@@ -89,6 +89,19 @@ func (t *sourceTable) borrow(version int64) *source {
 	return s
 }
 
+// sync makes the bytes durable that were put into the file without a flush; a nil source has none.
+func (s *source) sync() error {
+	if s == nil {
+		return nil
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.file == nil {
+		return nil
+	}
+	return s.file.Sync()
+}
+
 // sole tells whether the caller is the only one who holds s.
 func (t *sourceTable) sole(s *source) bool {
 	t.mu.Lock()
@@ -198,12 +211,12 @@ func (s *source) readFull(ctx context.Context, f *FS, p []byte, off int64) (int,
 }
 
 // swapPatience is how long a change of the file behind a source waits for a chunk that is being sent.
-const swapPatience = 2 * time.Second
+const swapPatience = 5 * time.Second
 
 // swap puts another file with the same bytes behind s, so that the old one may be changed. Readers that do not finish their chunk in
 // time make it fail with EBUSY.
-func (s *source) swap(file *os.File) error {
-	for end := time.Now().Add(swapPatience); !s.mu.TryLock(); {
+func (s *source) swap(file *os.File, patience time.Duration) error {
+	for end := time.Now().Add(patience); !s.mu.TryLock(); {
 		if time.Now().After(end) {
 			return syscall.EBUSY
 		}

@@ -176,7 +176,7 @@ func (f *FS) bury(ctx context.Context, ino Ino) {
 		f.log.Error("an unlinked file could not be dropped; the next start tries again", "ino", ino, "err", err)
 		return
 	}
-	f.discard(removed.Staging...)
+	f.settler.discardLater(removed.Staging...)
 }
 
 // discard removes staging files nothing refers to; leftovers go at the next start.

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"errors"
 	"syscall"
 
 	"tote/meta"
@@ -119,7 +120,7 @@ func (f *FS) link(ctx context.Context, a *Actor, ino, parent Ino, name string) (
 		}
 		return Attr{}, err
 	}
-	if v := f.table.viewOf(ino); v != nil && args.Tmpfile { // what was written while it had no name
+	if v := f.table.viewOf(ino); v != nil && args.Tmpfile { // what was written while there was no name
 		v.e.mu.Lock()
 		_, err = v.commit(ctx, commitOptions{})
 		v.e.mu.Unlock()
@@ -148,6 +149,15 @@ func (f *FS) Unlink(ctx context.Context, a *Actor, parent Ino, name string) erro
 	return fail("unlink", name, f.remove(detach(ctx), a, parent, name, f.db.Unlink))
 }
 
+// discardAfter removes staging files that a change of the tree left without a row, as soon as that change is on the disk.
+func (f *FS) discardAfter(a *Actor, names ...string) {
+	if durabilityFor(a) == meta.Durable {
+		f.discard(names...)
+		return
+	}
+	f.settler.discardLater(names...)
+}
+
 // Rmdir removes an empty directory.
 func (f *FS) Rmdir(ctx context.Context, a *Actor, parent Ino, name string) error {
 	return fail("rmdir", name, f.remove(detach(ctx), a, parent, name, f.db.Rmdir))
@@ -172,7 +182,7 @@ func (f *FS) remove(ctx context.Context, a *Actor, parent Ino, name string, rm r
 	if done.Orphan {
 		f.orphan(ctx, done.Attr.Ino)
 	}
-	f.discard(done.Staging...)
+	f.discardAfter(a, done.Staging...)
 	f.dropLocks(ctx, a, path)
 	f.emit(Event{Op: "delete", Ino: done.Attr.Ino, Parent: parent, Name: name, Entry: true, Attrs: true, Origin: a.Origin})
 	return nil
@@ -218,7 +228,7 @@ func (f *FS) rename(ctx context.Context, a *Actor, args meta.RenameArgs) (meta.R
 		f.orphan(ctx, done.Replaced.Ino)
 	}
 	f.orphan(ctx, done.Orphans...)
-	f.discard(done.Staging...)
+	f.discardAfter(a, done.Staging...)
 	f.dropLocks(ctx, a, from)
 	f.dropLocks(ctx, a, to)
 	f.emitRename(a, args, done)
@@ -257,5 +267,5 @@ func (f *FS) ReadDir(ctx context.Context, a *Actor, dir Ino, after uint64, limit
 
 // SyncDir makes the names in a directory survive power loss (fsync of a directory).
 func (f *FS) SyncDir(ctx context.Context, a *Actor, dir Ino) error {
-	return fail("fsync", "", f.db.Flush(detach(ctx)))
+	return fail("fsync", "", errors.Join(f.staging.syncDir(), f.db.Flush(detach(ctx))))
 }

@@ -6,9 +6,8 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"tote/objstore"
 )
@@ -20,109 +19,35 @@ import (
 //
 //   - through: the kernel reads and writes one local file itself (back), either the object of the base, while nobody writes, or a work
 //     file that holds all bytes. The core learns of changes from the file's size and modification time.
-//   - not through: every byte passes ReadAt and WriteAt; work holds only the ranges that were written.
+//   - not through: every byte passes readAt and writeAt; work holds only the ranges that were written.
 //
 // Another face that publishes a version of its own detaches the view: it is replaced, its handles keep the old bytes (through) or get
 // ESTALE, and nothing of it can be committed any more.
+//
+// base, src and replaced change under e.mu and mu; work and what is in it under wmu and mu. Either lock of a pair is enough to look.
+// wmu is held for a whole commit, so writers wait for it and readers do not.
 type view struct {
 	f       *FS
 	e       *openIno
 	ino     Ino
 	tenant  string // for object keys
-	name    string // a name of the file, for object keys; guarded by mu
+	name    string // a name of the file, for object keys; guarded by e.mu
 	through bool
 	back    *Backing
+	handles int // guarded by e.mu
+	writers atomic.Int32
 
+	wmu      sync.Mutex
 	mu       sync.RWMutex
-	handles  int     // guarded by e.mu
-	writers  int     // guarded by e.mu
-	base     Version // ID 0: no content yet; guarded by mu
-	src      *source // bytes of base, nil while base is work itself or empty; guarded by mu
-	work     *work   // guarded by mu
-	replaced bool    // guarded by mu
+	base     Version // ID 0: no content yet
+	src      *source // bytes of base; nil while base is work itself, empty, or has to be opened again
+	work     *work
+	replaced bool
 }
 
-// Backing is the local file that the kernel may use directly for every handle of one view.
+// Backing is the local file that the kernel may use directly for every handle of one view. It stays open as long as the view.
 type Backing struct {
 	File *os.File
-}
-
-// work is a local file with changes.
-type work struct {
-	file    *os.File
-	name    string // in staging
-	full    bool   // the file holds all bytes; else only those in written
-	written ranges
-	size    int64 // not full: size of the content
-	baseLen int64 // not full: bytes of the base that still count
-	mtime   int64 // modification time to show while the file is as it was at stamp
-	dirty   bool  // changed by the daemon since the last commit
-	stamp   stamp // full: the file at the last commit
-	held    int64 // bytes reserved in staging
-}
-
-// stamp recognises a change of a file that the kernel writes.
-type stamp struct{ size, mtime int64 }
-
-// stampOf looks at a file.
-func stampOf(file *os.File) (stamp, error) {
-	var st syscall.Stat_t
-	if err := syscall.Fstat(int(file.Fd()), &st); err != nil {
-		return stamp{}, err
-	}
-	return stamp{st.Size, st.Mtim.Nano()}, nil
-}
-
-// mark remembers the present state of a full work file as unchanged and mtime as the time to show for it. The file's own time is set one
-// nanosecond apart: a later write brings a time of its own, even within the same tick of a coarse kernel clock.
-func (w *work) mark(mtime int64) error {
-	if err := setMtime(w.file, mtime-1); err != nil {
-		return err
-	}
-	s, err := stampOf(w.file)
-	if err != nil {
-		return err
-	}
-	w.stamp, w.mtime, w.dirty = s, mtime, false
-	return nil
-}
-
-// setMtime sets the modification time and leaves the access time.
-func setMtime(file *os.File, ns int64) error {
-	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, unix.NsecToTimespec(ns)}
-	return unix.UtimesNanoAt(int(file.Fd()), "", times, unix.AT_EMPTY_PATH)
-}
-
-// state is size and modification time of the content, and whether it differs from the last commit.
-func (w *work) state() (s stamp, changed bool, err error) {
-	if !w.full {
-		return stamp{w.size, w.mtime}, w.dirty, nil
-	}
-	s, err = stampOf(w.file)
-	if err != nil {
-		return s, true, err
-	}
-	changed = w.dirty || s != w.stamp
-	if s.mtime == w.stamp.mtime {
-		s.mtime = w.mtime
-	}
-	return s, changed, nil
-}
-
-// close lets the local file go and gives its reservation back.
-func (w *work) close(s *staging) {
-	s.release(w.held)
-	w.held = 0
-	w.file.Close()
-}
-
-// size is the length of the content; the caller holds mu.
-func (v *view) size() (int64, error) {
-	if v.work == nil {
-		return v.base.Size, nil
-	}
-	s, _, err := v.work.state()
-	return s.size, err
 }
 
 // viewOptions say for what a view is made.
@@ -153,8 +78,8 @@ func (f *FS) newView(ctx context.Context, e *openIno, attr Attr, o viewOptions) 
 	if err := v.openBase(ctx); err != nil {
 		return nil, err
 	}
-	if !o.writable && o.through && f.thaws && v.src != nil && v.src.file != nil {
-		v.through, v.back = true, &Backing{File: v.src.file}
+	if !o.writable && o.through && f.thaws {
+		return v, v.startReading(ctx)
 	}
 	return v, nil
 }
@@ -165,7 +90,10 @@ func (v *view) startEmpty(mtime int64) error {
 	if err != nil {
 		return err
 	}
-	v.work = &work{file: file, name: name, full: true, mtime: mtime, dirty: v.base.Size > 0}
+	v.work = &work{file: file, name: name, kernel: true, full: true, mtime: mtime, dirty: v.base.Size > 0}
+	if v.work.dirty {
+		v.work.mtime = v.f.Now().UnixNano()
+	}
 	if v.work.stamp, err = stampOf(file); err != nil {
 		v.dropWork()
 		return err
@@ -174,7 +102,21 @@ func (v *view) startEmpty(mtime int64) error {
 	return nil
 }
 
-// openBase opens the bytes of the base.
+// startReading lets the kernel read the object of the base itself, if it is a local file. The view opens it for itself: the source may be on a
+// copy that was made for other readers.
+func (v *view) startReading(ctx context.Context) error {
+	if v.src == nil {
+		return nil
+	}
+	file, err := v.f.openVersion(ctx, v.base)
+	if err != nil || file == nil {
+		return err
+	}
+	v.through, v.back = true, &Backing{File: file}
+	return nil
+}
+
+// openBase opens the bytes of the base when they are not open.
 func (v *view) openBase(ctx context.Context) error {
 	if v.src != nil || v.base.ID == 0 || v.base.Size == 0 {
 		return nil
@@ -182,6 +124,22 @@ func (v *view) openBase(ctx context.Context) error {
 	src, err := v.f.openSource(ctx, v.base)
 	v.src = src
 	return err
+}
+
+// needBase opens the base again after an earlier failure to do so.
+func (v *view) needBase(ctx context.Context) error {
+	v.mu.RLock()
+	lost := v.src == nil && v.base.Size > 0 && (v.work == nil || !v.work.full)
+	v.mu.RUnlock()
+	if !lost {
+		return nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.work != nil && v.work.full {
+		return nil
+	}
+	return v.openBase(ctx)
 }
 
 // dropWork forgets local changes and removes their file, unless the file is the base's own and waits in staging to be published.
@@ -192,20 +150,38 @@ func (v *view) dropWork() {
 	}
 	v.work = nil
 	w.close(v.f.staging)
-	if v.base.Staging != w.name {
+	switch {
+	case v.base.Staging == w.name:
+	case w.was: // the database on the disk may still refer to it
+		v.f.settler.discardLater(w.name)
+	default:
 		v.f.discard(w.name)
 	}
 }
 
+// size is the length of the content; the caller holds mu.
+func (v *view) size() (int64, error) {
+	if v.work == nil {
+		return v.base.Size, nil
+	}
+	s, _, err := v.work.state()
+	return s.size, err
+}
+
+// stale tells whether the handles have lost the file; the caller holds mu.
+func (v *view) stale() bool { return v.replaced && !v.through }
+
 // readAt reads the content as it is now.
 func (v *view) readAt(ctx context.Context, p []byte, off int64) (int, error) {
+	if err := v.needBase(ctx); err != nil {
+		return 0, err
+	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	if v.replaced && !v.through {
-		return 0, syscall.ESTALE
-	}
 	w := v.work
 	switch {
+	case v.stale():
+		return 0, syscall.ESTALE
 	case w == nil && v.src == nil:
 		return 0, io.EOF
 	case w == nil:
@@ -241,6 +217,9 @@ func (v *view) merge(ctx context.Context, p []byte, off int64) error {
 		if n == 0 {
 			return nil
 		}
+		if v.src == nil {
+			return syscall.EIO
+		}
 		if _, err := v.src.readAt(ctx, v.f, q[:n], from); err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
@@ -249,83 +228,85 @@ func (v *view) merge(ctx context.Context, p []byte, off int64) error {
 }
 
 // writeAt changes the content; the new bytes are seen by every handle of the view at once and by nobody else before a commit.
-func (v *view) writeAt(p []byte, off int64) (int, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.replaced && !v.through {
-		return 0, syscall.ESTALE
-	}
-	w, err := v.begin()
-	if err != nil {
-		return 0, err
-	}
-	if err := w.reserve(v.f.staging, off+int64(len(p))); err != nil {
-		return 0, err
-	}
-	n, err := w.file.WriteAt(p, off)
-	end := off + int64(n)
-	if n > 0 {
-		w.dirty = true
-		w.mtime = v.f.Now().UnixNano()
-	}
-	if !w.full {
-		w.written.add(off, end)
+func (v *view) writeAt(ctx context.Context, p []byte, off int64) (n int, err error) {
+	err = v.change(ctx, func(w *work) error {
+		end := off + int64(len(p))
+		need := end
+		if !w.full {
+			need = w.held + int64(len(p))
+		}
+		if err := w.reserve(v.f.staging, need); err != nil {
+			return err
+		}
+		if n, err = w.file.WriteAt(p, off); n == 0 {
+			return err
+		}
+		end = off + int64(n)
+		if !w.full {
+			w.written.add(off, end)
+		}
 		w.size = max(w.size, end)
-	}
+		return err
+	})
 	return n, err
 }
 
-// reserve accounts for a file that grows to end.
-func (w *work) reserve(s *staging, end int64) error {
-	if end <= w.held {
+// truncate changes the length; bytes that appear are zero.
+func (v *view) truncate(ctx context.Context, size int64) error {
+	return v.change(ctx, func(w *work) error {
+		if w.full || size < w.size {
+			if err := w.file.Truncate(size); err != nil {
+				return err
+			}
+		}
+		if !w.full {
+			w.written.cut(size)
+			w.baseLen = min(w.baseLen, size)
+		}
+		w.size = size
 		return nil
-	}
-	if err := s.reserve(end - w.held); err != nil {
+	})
+}
+
+// change runs fn on the work file, which is made when there is none, and counts the content as changed.
+func (v *view) change(ctx context.Context, fn func(*work) error) error {
+	if err := v.needBase(ctx); err != nil {
 		return err
 	}
-	w.held = end
-	return nil
-}
-
-// begin gives the view a work file to change; the caller holds mu.
-func (v *view) begin() (*work, error) {
-	if v.work != nil {
-		return v.work, nil
-	}
-	file, name, err := v.f.staging.create()
-	if err != nil {
-		return nil, err
-	}
-	v.work = &work{file: file, name: name, full: v.base.Size == 0, size: v.base.Size, baseLen: v.base.Size}
-	return v.work, nil
-}
-
-// truncate changes the length; bytes that appear are zero.
-func (v *view) truncate(size int64) error {
+	v.wmu.Lock()
+	defer v.wmu.Unlock()
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.replaced && !v.through {
+	if v.stale() {
 		return syscall.ESTALE
 	}
-	w, err := v.begin()
-	if err != nil {
-		return err
-	}
-	if w.full || size < w.size {
-		if err := w.file.Truncate(size); err != nil {
+	if v.work == nil {
+		if err := v.begin(); err != nil {
 			return err
 		}
 	}
-	if !w.full {
-		w.written.cut(size)
-		w.size, w.baseLen = size, min(w.baseLen, size)
+	v.work.dirty, v.work.mtime = true, v.f.Now().UnixNano()
+	return fn(v.work)
+}
+
+// begin gives the view a work file of the daemon's own.
+func (v *view) begin() error {
+	if v.base.Size > 0 && v.src == nil {
+		return syscall.EIO
 	}
-	w.dirty, w.mtime = true, v.f.Now().UnixNano()
+	file, name, err := v.f.staging.create()
+	if err != nil {
+		return err
+	}
+	v.work = &work{file: file, name: name, full: v.base.Size == 0, size: v.base.Size, baseLen: v.base.Size}
 	return nil
 }
 
-// setTimes sets the modification time of content that is not committed yet.
+// setTimes sets the modification time to show. A content that somebody may be writing at this instant counts as changed: the write could
+// not be told from the change of the time.
 func (v *view) setTimes(mtime int64) error {
+	v.wmu.Lock()
+	defer v.wmu.Unlock()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	w := v.work
@@ -336,57 +317,122 @@ func (v *view) setTimes(mtime int64) error {
 	if err != nil {
 		return err
 	}
-	w.mtime = mtime
-	if w.full {
-		if err := w.mark(mtime); err != nil {
-			return err
-		}
+	w.mtime, w.dirty = mtime, changed || w.kernel && v.writers.Load() > 0
+	if !w.kernel {
+		return nil
 	}
-	w.dirty = changed
-	return nil
+	if err := setMtime(w.file, mtime-1); err != nil {
+		return err
+	}
+	w.stamp, err = stampOf(w.file)
+	return err
 }
 
 // thaw turns the view of a reader, whose kernel file is the published object itself, into one that can be written: a copy takes the object's
-// place in the store and under every other reader, and the file the kernel has becomes the work file. The caller holds e.mu.
+// place in the store and under every other reader, and the file the kernel has becomes the work file. The caller holds e.mu. Somebody who is slow to
+// take a chunk of the old file makes it fail with EBUSY, and nothing has changed then.
 func (v *view) thaw(ctx context.Context, mtime int64) error {
+	f := v.f
+	adopter, ok := objstore.As[objstore.Adopter](f.store)
+	if !ok || v.src == nil {
+		return syscall.EBUSY
+	}
+	name := f.staging.newName()
+	w, err := v.linkObject(name)
+	if err != nil {
+		return err
+	}
+	if err := v.replaceObject(ctx, adopter, w); err != nil {
+		w.close(f.staging)
+		f.discard(name)
+		return err
+	}
+	if w.stamp, err = stampOf(w.file); err != nil {
+		w.dirty = true
+	}
+	w.mtime = mtime
+	v.wmu.Lock()
+	defer v.wmu.Unlock()
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	f := v.f
-	finder, ok1 := objstore.As[objstore.PathFinder](f.store)
-	adopter, ok2 := objstore.As[objstore.Adopter](f.store)
-	if !ok1 || !ok2 {
-		return syscall.EBUSY
+	f.closeSource(v.src)
+	v.src, v.work = nil, w
+	return nil
+}
+
+// linkObject gives the kernel's file a name in staging and opens it for writing.
+func (v *view) linkObject(name string) (*work, error) {
+	finder, ok := objstore.As[objstore.PathFinder](v.f.store)
+	if !ok {
+		return nil, syscall.EBUSY
 	}
 	path, err := finder.Path(v.base.Key)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	name := f.staging.newName()
-	if err := os.Link(path, f.staging.path(name)); err != nil {
-		return err
+	at := v.f.staging.path(name)
+	if err := os.Link(path, at); err != nil {
+		return nil, err
 	}
-	file, err := v.replaceObject(ctx, adopter, name)
-	if err != nil {
-		f.discard(name)
-		return err
-	}
-	w := &work{file: file, name: name, full: true}
-	if err := w.mark(mtime); err != nil {
+	file, err := os.OpenFile(at, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	if err == nil && !sameFile(file, v.back.File) {
 		file.Close()
-		f.discard(name)
+		err = syscall.EBUSY
+	}
+	if err != nil {
+		v.f.discard(name)
+		return nil, err
+	}
+	return &work{file: file, name: name, kernel: true, full: true}, nil
+}
+
+// sameFile tells whether two open files are one.
+func sameFile(a, b *os.File) bool {
+	x, err1 := a.Stat()
+	y, err2 := b.Stat()
+	return err1 == nil && err2 == nil && os.SameFile(x, y)
+}
+
+// replaceObject puts a copy of the base under its readers and in the place of its object.
+func (v *view) replaceObject(ctx context.Context, adopter objstore.Adopter, w *work) error {
+	f := v.f
+	twin, name, err := v.twin(w.file)
+	if err != nil {
 		return err
 	}
-	f.closeSource(v.src)
-	v.src, v.work, v.back.File = nil, w, file
-	return nil
+	defer f.discard(name) // gone already when it was adopted
+	if err := twin.Sync(); err != nil {
+		twin.Close()
+		return err
+	}
+	if err := v.src.swap(twin, f.patience); err != nil {
+		twin.Close()
+		return err
+	}
+	_, err = adopter.Adopt(ctx, v.base.Key, f.staging.path(name))
+	return err
+}
+
+// twin copies the bytes of the base from a local file into a new one in staging.
+func (v *view) twin(from *os.File) (*os.File, string, error) {
+	twin, name, err := v.f.staging.create()
+	if err != nil {
+		return nil, "", err
+	}
+	if err := copyRange(twin, from, 0, v.base.Size); err != nil {
+		twin.Close()
+		v.f.discard(name)
+		return nil, "", err
+	}
+	return twin, name, nil
 }
 
 // unshare gives readers of other faces, who opened the present version while nobody could write it, bytes of their own before a writer
 // gets its file. The caller holds e.mu.
 func (v *view) unshare() error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	v.mu.RLock()
 	w := v.work
+	v.mu.RUnlock()
 	if w == nil || v.base.ID == 0 || v.base.Staging != w.name {
 		return nil
 	}
@@ -395,46 +441,14 @@ func (v *view) unshare() error {
 		return nil
 	}
 	defer v.f.closeSource(s)
-	twin, name, err := v.f.staging.create()
+	twin, name, err := v.twin(w.file)
 	if err != nil {
 		return err
 	}
 	v.f.discard(name) // the readers' open file is all there is of it
-	if err = copyRange(twin, w.file, 0, v.base.Size); err == nil {
-		err = s.swap(twin)
-	}
-	if err != nil {
+	if err := s.swap(twin, v.f.patience); err != nil {
 		twin.Close()
+		return err
 	}
-	return err
-}
-
-// replaceObject puts a copy of the base in the place of its object and opens the old file, by its name in staging, for writing.
-func (v *view) replaceObject(ctx context.Context, adopter objstore.Adopter, name string) (*os.File, error) {
-	f := v.f
-	old, err := os.OpenFile(f.staging.path(name), os.O_RDWR, 0)
-	if err != nil {
-		return nil, err
-	}
-	twin, twinName, err := f.staging.create()
-	if err == nil {
-		err = copyRange(twin, old, 0, v.base.Size)
-	}
-	if err == nil {
-		err = twin.Sync()
-	}
-	if err == nil {
-		_, err = adopter.Adopt(ctx, v.base.Key, f.staging.path(twinName))
-	}
-	if err == nil {
-		if err = v.src.swap(twin); err == nil {
-			return old, nil
-		}
-	}
-	if twin != nil {
-		twin.Close()
-		f.discard(twinName)
-	}
-	old.Close()
-	return nil, err
+	return nil
 }

@@ -113,7 +113,7 @@ func (w *Writer) locate(ctx context.Context) error {
 		return err
 	}
 	w.ino = at.node.Ino
-	if err := f.allowNode(ctx, a, w.ino, accessWrite); err != nil {
+	if err := f.allowFound(ctx, a, w.ino, accessWrite); err != nil {
 		return err
 	}
 	return f.checkLocks(ctx, a, at.path, false)
@@ -125,7 +125,7 @@ func (w *Writer) locateIno(ctx context.Context) error {
 		return err
 	}
 	w.ino, w.name, w.path = w.target.Ino, file.Info.name, file.Info.path
-	if err := w.f.allowNode(ctx, &w.a, w.ino, accessWrite); err != nil {
+	if err := w.f.allowFound(ctx, &w.a, w.ino, accessWrite); err != nil {
 		return err
 	}
 	return w.f.checkLocksIno(ctx, &w.a, w.ino)
@@ -285,6 +285,9 @@ func (w *Writer) commit(ctx context.Context, o CommitOptions) (Info, bool, error
 	if o.ExpectSize >= 0 && o.ExpectSize != w.size {
 		return Info{}, false, ErrShortBody
 	}
+	if err := w.recheck(ctx, o); err != nil {
+		return Info{}, false, err
+	}
 	if err := w.file.Sync(); err != nil {
 		return Info{}, false, err
 	}
@@ -297,14 +300,36 @@ func (w *Writer) commit(ctx context.Context, o CommitOptions) (Info, bool, error
 		return Info{}, false, err
 	}
 	done, err := w.f.db.Commit(ctx, args, meta.Durable)
-	if err != nil {
-		w.f.abandon(ctx, args.Key)
+	if errors.Is(err, syscall.EEXIST) && args.AltName != "" { // its alias is taken, too
+		args.AltName = aliasName(w.name, newGUID())
+		done, err = w.f.db.Commit(ctx, args, meta.Durable)
+	}
+	if err != nil && !errors.Is(err, meta.ErrNotFlushed) {
+		w.unpublish(ctx, args.Key)
 		return Info{}, false, err
 	}
 	w.ended = true
 	w.close()
 	w.f.replaced(done, w.a.Origin)
-	return w.report(o, done), done.Created, nil
+	return w.report(o, done), done.Created, err
+}
+
+// unpublish takes back an object whose commit was refused. What can't be deleted now is left to the garbage collection.
+func (w *Writer) unpublish(ctx context.Context, key string) {
+	if err := w.f.store.Delete(ctx, key); err != nil {
+		w.f.abandon(ctx, key)
+	}
+}
+
+// recheck asks again what may have changed while the bytes came in.
+func (w *Writer) recheck(ctx context.Context, o CommitOptions) error {
+	if err := checkProps(o.Props); err != nil {
+		return err
+	}
+	if w.target.Ino != 0 {
+		return w.f.checkLocksIno(ctx, &w.a, w.ino)
+	}
+	return w.f.checkLocks(ctx, &w.a, w.path, w.ino == 0)
 }
 
 // publish brings the bytes into the store; nothing refers to them yet.
@@ -413,16 +438,20 @@ func (w *Writer) props(o CommitOptions) []Property {
 	return props
 }
 
-// check evaluates the request's condition on what is there at the instant of the commit.
+// check decides about what is there at the instant of the commit: whether the actor may replace it, if it was not there before, and the
+// request's condition.
 func (w *Writer) check(ctx context.Context, c *Cond) func(*Attr) error {
-	if c == nil || c.Check == nil {
-		return nil
-	}
+	cond := c.attrCheck(place{name: w.name, path: w.path})
 	return func(cur *Attr) error {
-		if cur == nil {
-			return c.Check(nil)
+		if cur != nil && cur.Ino != w.ino {
+			if err := w.f.allowFound(ctx, &w.a, cur.Ino, accessWrite); err != nil {
+				return err
+			}
 		}
-		return c.Check(&Info{name: w.name, path: w.path, attr: *cur})
+		if cond == nil {
+			return nil
+		}
+		return cond(cur)
 	}
 }
 
