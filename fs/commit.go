@@ -82,7 +82,7 @@ func (v *view) commit(ctx context.Context, o commitOptions) (changed bool, err e
 		err = v.syncBase(ctx)
 	}
 	if err == nil && o.last {
-		v.publish(ctx)
+		v.publish()
 	}
 	return changed, err
 }
@@ -115,7 +115,7 @@ func (v *view) commitWork(ctx context.Context, o commitOptions) error {
 	if err := v.finishBase(ctx); err != nil {
 		return err
 	}
-	if v.redoPays() {
+	if v.redoPays(ctx) {
 		return v.commitRedo(ctx)
 	}
 	if err := v.fill(ctx); err != nil {
@@ -234,23 +234,20 @@ func (v *view) seal(ctx context.Context) {
 	}
 	v.work = nil
 	w.close(v.f.staging)
-	if v.base.State != meta.StateStaged {
+	if v.base.State == meta.StateStaged {
+		v.f.settler.later(v.base)
+	} else {
 		v.f.discard(w.name)
-	} else if err := v.f.settler.publish(ctx, &v.base); err != nil {
-		v.f.log.Error("a closed file stays in staging", "key", v.base.Key, "err", err)
 	}
 	if err := v.openBase(ctx); err != nil {
 		v.f.log.Warn("a file that was just closed could not be opened again yet", "ino", v.ino, "err", err)
 	}
 }
 
-// publish moves a staged version whose file nobody writes any more into the store.
-func (v *view) publish(ctx context.Context) {
-	if v.replaced || v.work == nil || v.base.State != meta.StateStaged || v.base.Staging != v.work.name {
-		return
-	}
-	if err := v.f.settler.publish(ctx, &v.base); err != nil {
-		v.f.log.Error("a closed file stays in staging", "key", v.base.Key, "err", err)
+// publish has a staged version moved into the store whose file nobody writes any more.
+func (v *view) publish() {
+	if !v.replaced && v.work != nil && v.base.State == meta.StateStaged && v.base.Staging == v.work.name {
+		v.f.settler.later(v.base)
 	}
 }
 
@@ -305,10 +302,13 @@ func (v *view) copyBase(ctx context.Context, off, n int64) error {
 
 // syncWork makes the bytes of the work file and its name in staging durable.
 func (v *view) syncWork() error {
-	if err := v.work.file.Sync(); err != nil {
+	w := v.work
+	if err := w.file.Sync(); err != nil || w.named {
 		return err
 	}
-	return v.f.staging.syncDir()
+	err := v.f.staging.syncDir()
+	w.named = err == nil
+	return err
 }
 
 // syncBase makes an unchanged file durable: what was committed without a flush is flushed now.

@@ -165,7 +165,8 @@ func (v *view) commitTwin(ctx context.Context, s stamp) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.base = done.Version
-	return f.settler.publish(ctx, &v.base)
+	f.settler.later(v.base)
+	return nil
 }
 
 // Info is the file as it was when it was opened.

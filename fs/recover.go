@@ -84,7 +84,7 @@ func (f *FS) recoverPublished(ctx context.Context, v meta.Version) error {
 			return err
 		}
 	}
-	f.settler.note(v, "")
+	f.settler.note(settling{version: v, adopted: true})
 	return nil
 }
 

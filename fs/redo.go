@@ -20,7 +20,7 @@ import (
 const redoMin = 256 << 10
 
 // redoPays tells whether the changes can and should be applied in place; the caller holds e.mu and wmu.
-func (v *view) redoPays() bool {
+func (v *view) redoPays(ctx context.Context) bool {
 	w := v.work
 	if w.full || v.src == nil || !v.f.settler.lazy() {
 		return false
@@ -28,8 +28,15 @@ func (v *view) redoPays() bool {
 	if v.base.Size < redoMin || w.written.bytes()*2 > v.base.Size || !v.f.sources.sole(v.src) {
 		return false
 	}
-	_, renames := objstore.As[objstore.Renamer](v.f.store)
-	return renames && v.published()
+	if _, renames := objstore.As[objstore.Renamer](v.f.store); !renames {
+		return false
+	}
+	if v.base.State == meta.StateStaged {
+		if err := v.f.settler.publish(ctx, &v.base); err != nil {
+			return false
+		}
+	}
+	return v.published()
 }
 
 // published tells whether the bytes of the base are where its key says: after a failure they may still be in staging.
@@ -144,7 +151,7 @@ func (f *FS) applyAndNote(ctx context.Context, redo meta.Redo) error {
 	if err := f.applyRedo(ctx, redo); err != nil {
 		return &Error{Op: "apply change", Path: redo.Version.Key, Errno: syscall.EIO, Err: err}
 	}
-	f.settler.note(redo.Version, redo.Version.Staging)
+	f.settler.note(settling{version: redo.Version, record: redo.Version.Staging})
 	return nil
 }
 

@@ -10,9 +10,9 @@ import (
 	"tote/objstore"
 )
 
-// settler makes what the mount closed without fsync durable a little later. A closed file is moved into the store by a rename and nothing
-// more; its version stays "staged" in the database, which means: in staging or in the store already. Every Options.Settle the settler
-// flushes the store once for all of them and marks them as stored. A crash before that leaves rows that recover completes.
+// settler publishes what the mount closed without fsync, a little later and many files at a time. A closed file stays in staging and its
+// version "staged" in the database, which means: in staging or in the store already. Every Options.Settle the settler renames what waits into the
+// store, flushes that once for all of them and marks them as stored. A crash before that leaves rows that recover completes.
 type settler struct {
 	f     *FS
 	adopt objstore.LazyAdopter // nil: the store can't adopt, the mount publishes before it commits
@@ -28,12 +28,13 @@ type settler struct {
 
 // settling is a version that waits to be marked as stored.
 type settling struct {
-	stored  meta.Stored
-	staging string // redo record's file, removed when the version is stored
+	version Version
+	adopted bool   // its bytes are in the store
+	record  string // redo record's file, removed when the version is stored
 }
 
 // settleSoon is how many versions may wait before the settler does not wait for its time.
-const settleSoon = 50_000
+const settleSoon = 5_000
 
 func newSettler(f *FS) *settler {
 	s := &settler{f: f, kick: make(chan struct{}, 1), waiting: map[int64]settling{}}
@@ -54,14 +55,30 @@ func (s *settler) publish(ctx context.Context, v *Version) error {
 	if s.adopt == nil {
 		return nil
 	}
-	_, err := s.adopt.AdoptLazy(ctx, v.Key, s.f.staging.path(v.Staging))
-	if err != nil {
-		if info, there := s.f.store.Stat(ctx, v.Key); there != nil || info.Size < v.Size {
-			return err
-		}
+	if err := s.move(ctx, *v); err != nil {
+		return err
 	}
-	s.note(*v, "")
+	s.note(settling{version: *v, adopted: true})
 	return nil
+}
+
+// move renames a staged file into the store; one that is there already is fine.
+func (s *settler) move(ctx context.Context, v Version) error {
+	_, err := s.adopt.AdoptLazy(ctx, v.Key, s.f.staging.path(v.Staging))
+	if err == nil {
+		return nil
+	}
+	if info, there := s.f.store.Stat(ctx, v.Key); there != nil || info.Size < v.Size {
+		return err
+	}
+	return nil
+}
+
+// later has a staged version published at the next settle.
+func (s *settler) later(v Version) {
+	if s.adopt != nil {
+		s.note(settling{version: v})
+	}
 }
 
 // discardLater removes staging files that the database no longer refers to, once that is on the disk: after a power loss the older rows
@@ -77,10 +94,10 @@ func (s *settler) discardLater(names ...string) {
 }
 
 // note has a version marked as stored at the next settle.
-func (s *settler) note(v Version, staging string) {
+func (s *settler) note(w settling) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.waiting[v.ID] = settling{stored: meta.Stored{ID: v.ID, Key: v.Key, Synced: true}, staging: staging}
+	s.waiting[w.version.ID] = w
 	if len(s.waiting) == settleSoon {
 		select {
 		case s.kick <- struct{}{}:
@@ -120,7 +137,7 @@ func (s *settler) settle(ctx context.Context) error {
 	}
 	if err == nil {
 		for _, w := range batch {
-			trash = append(trash, w.staging)
+			trash = append(trash, w.record)
 		}
 		s.f.discard(trash...)
 		return nil
@@ -142,12 +159,14 @@ func (s *settler) mark(ctx context.Context, batch map[int64]settling) error {
 	if len(batch) == 0 {
 		return nil
 	}
+	rows := make([]meta.Stored, 0, len(batch))
+	for _, w := range batch {
+		if row, ok := s.row(ctx, w); ok {
+			rows = append(rows, row)
+		}
+	}
 	if err := s.sync.Sync(ctx); err != nil {
 		return err
-	}
-	var rows []meta.Stored
-	for _, w := range batch {
-		rows = append(rows, w.stored)
 	}
 	for len(rows) > 0 {
 		n := min(len(rows), markBatch)
@@ -157,6 +176,30 @@ func (s *settler) mark(ctx context.Context, batch map[int64]settling) error {
 		rows = rows[n:]
 	}
 	return nil
+}
+
+// sumAtOnce is the size up to which a version gets its checksum when it is marked as stored, from the page cache and in the same
+// transaction. Larger ones get it later, in the background.
+const sumAtOnce = 1 << 20
+
+// row publishes one version and says how it is marked. A version whose file is gone was replaced or deleted meanwhile.
+func (s *settler) row(ctx context.Context, w settling) (meta.Stored, bool) {
+	v := w.version
+	if !w.adopted && w.record == "" {
+		if err := s.move(ctx, v); err != nil {
+			if now, verr := s.f.db.VersionByID(ctx, v.ID); verr == nil && now.State == meta.StateStaged {
+				s.f.log.Error("a closed file could not be moved into the object store; it stays in staging", "key", v.Key, "err", err)
+			}
+			return meta.Stored{}, false
+		}
+	}
+	row := meta.Stored{ID: v.ID, Key: v.Key, Synced: true}
+	if v.Size <= sumAtOnce && v.Sum == "" {
+		if sum, err := s.f.sumVersion(ctx, v); err == nil {
+			row.Sum = sum
+		}
+	}
+	return row, true
 }
 
 // settled gives the current version of a file that is not open on the mount, with its bytes where they belong.

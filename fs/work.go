@@ -22,6 +22,7 @@ type work struct {
 	stamp   stamp // kernel: the file at the last commit
 	held    int64 // bytes reserved in staging
 	was     bool  // was the file of a committed version
+	named   bool  // its name in staging is on the disk
 }
 
 // stamp recognises a change of a file that the kernel writes.
