@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -27,15 +28,52 @@ func perSecond(b *testing.B, what string) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), what+"/s")
 }
 
-func BenchmarkCreate(b *testing.B) {
-	db := newDB(b)
-	dir := mkdir(b, db, RootIno, "dir")
-	b.ReportAllocs()
-	b.ResetTimer()
-	for i := range b.N {
-		mkfile(b, db, dir, "file-"+strconv.Itoa(i)+".txt")
+// walDB opens a database whose log only grows.
+func walDB(b *testing.B) *DB {
+	return openDB(b, filepath.Join(b.TempDir(), "tote.db"), Options{NoSync: true, wal: walLimits{copy: 1 << 50, restart: 1 << 50}})
+}
+
+// walPerOp runs n operations and reports what each adds to the log.
+func walPerOp(b *testing.B, db *DB, n int, run func()) {
+	b.Helper()
+	size := func() int64 {
+		fi, err := os.Stat(db.path + "-wal")
+		if err != nil {
+			b.Fatal(err)
+		}
+		return fi.Size()
 	}
-	perSecond(b, "creates")
+	b.ReportAllocs()
+	before := size()
+	b.ResetTimer()
+	run()
+	b.StopTimer()
+	b.ReportMetric(float64(size()-before)/float64(n), "walB/op")
+	perSecond(b, "ops")
+}
+
+func BenchmarkCreate(b *testing.B) {
+	db := walDB(b)
+	dir := mkdir(b, db, RootIno, "dir")
+	walPerOp(b, db, b.N, func() {
+		for i := range b.N {
+			mkfile(b, db, dir, "file-"+strconv.Itoa(i)+".txt")
+		}
+	})
+}
+
+// BenchmarkCreateDirs makes files in many small directories.
+func BenchmarkCreateDirs(b *testing.B) {
+	db := walDB(b)
+	var dir Ino
+	walPerOp(b, db, b.N, func() {
+		for i := range b.N {
+			if i%20 == 0 {
+				dir = mkdir(b, db, RootIno, "dir-"+strconv.Itoa(i))
+			}
+			mkfile(b, db, dir, "file-"+strconv.Itoa(i)+".txt")
+		}
+	})
 }
 
 func BenchmarkLookup(b *testing.B) {
@@ -108,17 +146,98 @@ func realCommit(parent Ino, i int) CommitArgs {
 	}
 }
 
+// BenchmarkCommit gives content to files that were made before, as the mount does when they are closed.
 func BenchmarkCommit(b *testing.B) {
-	db := newDB(b)
+	db := walDB(b)
+	commits := stagedCommits(b, db, b.N)
+	walPerOp(b, db, b.N, func() {
+		for _, a := range commits {
+			if _, err := db.Commit(b.Context(), a, Relaxed); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// stagedCommits makes n empty files and the first commit of each.
+func stagedCommits(b *testing.B, db *DB, n int) []CommitArgs {
+	b.Helper()
 	dir := mkdir(b, db, RootIno, "dir")
-	b.ReportAllocs()
-	b.ResetTimer()
-	for i := range b.N {
-		if _, err := db.Commit(b.Context(), realCommit(dir, i), Relaxed); err != nil {
+	all := make([]CommitArgs, n)
+	for i := range n {
+		a := realCommit(dir, i)
+		a.Ino = mkfile(b, db, dir, a.Name).Ino
+		a.State, a.Staging, a.Sum, a.Expect = StateStaged, "0190b0c4-"+strconv.Itoa(i), "", new(int64)
+		all[i] = a
+	}
+	return all
+}
+
+// BenchmarkCommitNew makes files with their content at once, as HTTP does.
+func BenchmarkCommitNew(b *testing.B) {
+	db := walDB(b)
+	dir := mkdir(b, db, RootIno, "dir")
+	walPerOp(b, db, b.N, func() {
+		for i := range b.N {
+			if _, err := db.Commit(b.Context(), realCommit(dir, i), Relaxed); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkMarkStored500(b *testing.B) {
+	const batch = 500
+	db := walDB(b)
+	stored := make([]Stored, b.N*batch)
+	for i, a := range stagedCommits(b, db, len(stored)) {
+		c, err := db.Commit(b.Context(), a, Relaxed)
+		if err != nil {
 			b.Fatal(err)
 		}
+		stored[i] = Stored{ID: c.Version.ID, Key: a.Key, Sum: "crc64nvme:0123456789abcdef"}
 	}
-	perSecond(b, "commits")
+	walPerOp(b, db, b.N*batch, func() {
+		for part := range slices.Chunk(stored, batch) {
+			if err := db.MarkStored(b.Context(), part, Relaxed); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkSetTimes(b *testing.B) {
+	db := walDB(b)
+	dir, names := benchDir(b, db, 1000)
+	inos := make([]Ino, len(names))
+	for i, name := range names {
+		inos[i] = lookup(b, db, dir, name).Ino
+	}
+	walPerOp(b, db, b.N, func() {
+		for i := range b.N {
+			_, err := db.SetAttr(b.Context(), inos[i%len(inos)], SetAttr{Mtime: ptr(int64(i)), Atime: ptr(int64(i))}, "fuse", Relaxed)
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkRename moves files from a temporary name to their own in a directory of 10,000.
+func BenchmarkRename(b *testing.B) {
+	db := walDB(b)
+	dir, names := benchDir(b, db, 10000)
+	walPerOp(b, db, b.N, func() {
+		for i := range b.N {
+			a := RenameArgs{OldParent: dir, OldName: names[i%len(names)], NewParent: dir, NewName: names[i%len(names)] + "x"}
+			if i/len(names)%2 == 1 {
+				a.OldName, a.NewName = a.NewName, a.OldName
+			}
+			if _, err := db.Rename(b.Context(), a, Relaxed); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func BenchmarkDurableParallel(b *testing.B) {

@@ -27,10 +27,21 @@ func (o changeOp) String() string {
 	return names[o]
 }
 
-// change adds a row to the change feed. A whole tree that is moved or removed is one row.
+// change adds a row to the change feed, with the counts of the transaction. A whole tree that is moved or removed is
+// one row.
 func (t *tx) change(op changeOp, ino, parent Ino, name, origin string) error {
-	return t.run("INSERT INTO changes (time, op, ino, parent, name, origin) VALUES (?, ?, ?, ?, ?, ?)",
-		t.now, int(op), ino, parent, []byte(name), origin)
+	n := t.counted
+	t.counted = counts{}
+	err := t.run(`INSERT INTO changes (time, op, ino, parent, name, origin, tenant, files, plain, bytes)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		t.now, int(op), ino, parent, []byte(name), origin, n.tenant, n.files, n.plain, n.bytes)
+	if err != nil {
+		return err
+	}
+	if t.changes++; t.changes < countEvery {
+		return nil
+	}
+	return t.takeCounts()
 }
 
 // Changes returns the changes after a sequence number, oldest first.
@@ -49,6 +60,9 @@ func scanChange(r row) Change {
 // TrimChanges forgets all but the newest changes. At least one is kept, because the next number follows from it.
 func (db *DB) TrimChanges(ctx context.Context, keep int, d Durability) error {
 	return db.update(ctx, d, func(t *tx) error {
+		if err := t.takeCounts(); err != nil {
+			return err
+		}
 		return t.run("DELETE FROM changes WHERE seq <= (SELECT max(seq) FROM changes) - ?", max(keep, 1))
 	})
 }

@@ -48,6 +48,9 @@ func invariants() []invariant {
 			`SELECT t.root, t.name FROM tenants t WHERE EXISTS (SELECT 1 FROM entries e WHERE e.ino = t.root)
 			OR NOT EXISTS (SELECT 1 FROM nodes n WHERE n.ino = t.root AND n.tenant = t.id AND n.parent = n.ino)`},
 		{"tenant %s counts %s nodes, %s files, %s bytes, but has %s, %s, %s", countInvariant},
+		{"changes are counted up to %s, but end at %s",
+			`SELECT c.value, (SELECT coalesce(max(seq), 0) FROM changes) last FROM counters c
+			WHERE c.name = 'counted' AND c.value > last`},
 		{"node %s has version %s, which is missing, replaced or another's",
 			`SELECT n.ino, n.version FROM nodes n LEFT JOIN versions v ON v.id = n.version
 			WHERE n.version <> 0 AND (v.id IS NULL OR v.ino <> n.ino OR v.state = 4)`},
@@ -75,7 +78,9 @@ func invariants() []invariant {
 	}
 }
 
-const countInvariant = `SELECT t.name, t.files, t.plain, t.bytes, s.files, s.plain, s.bytes FROM tenants t JOIN (
+const countInvariant = `SELECT t.name, t.files, t.plain, t.bytes, s.files, s.plain, s.bytes FROM (
+	SELECT t.id, t.name, ` + summed + ` GROUP BY t.id
+) t JOIN (
 	SELECT t.id, count(n.ino) files, total(n.mode & 61440 = 32768) plain,
 		total(CASE WHEN n.mode & 61440 = 32768 THEN n.size ELSE 0 END) bytes
 	FROM tenants t LEFT JOIN nodes n ON n.tenant = t.id AND n.nlink > 0 AND n.ino <> t.root GROUP BY t.id

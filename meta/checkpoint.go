@@ -111,7 +111,7 @@ func (k *checkpointer) run(mode string) (total, copied int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	const frame = 4096 + 24
+	const frame = pageSize + 24 // with its header
 	return max(r.int(1), 0) * frame, max(r.int(2), 0) * frame, nil
 }
 

@@ -214,9 +214,10 @@ func (t *tx) dropVersion(a CommitArgs, ino Ino) error {
 
 // insertVersion adds the row, and the record without which a StateRedo version could not be finished after a crash.
 func (t *tx) insertVersion(v Version, redo *Redo) error {
-	err := t.run(`INSERT INTO versions (id, ino, state, size, created, synced, kh, guid, key, staging, sum, md5)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		v.ID, v.Ino, v.State, v.Size, v.Created, v.Synced, keyHash(v.Key), v.GUID, v.Key, v.Staging, v.Sum, v.MD5)
+	err := t.run(`INSERT INTO versions (id, ino, state, size, created, synced, kh, gh, guid, key, staging, sum, md5)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		v.ID, v.Ino, v.State, v.Size, v.Created, v.Synced, keyPlace(v.Key), extraPlace(v.GUID, v.Key), v.GUID, v.Key, v.Staging,
+		v.Sum, v.MD5)
 	if err != nil || v.State != StateRedo || redo == nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // where builds the condition of a query from fixed pieces of text; every value is bound. However many properties a
@@ -74,11 +75,18 @@ func scanFile(r row) FileRow {
 	return f
 }
 
-// CountFiles returns how many files a query finds, regardless of its Offset and Limit. Without a filter it reads a
-// counter.
+// CountFiles returns how many files a query finds, regardless of its Offset and Limit. Without a filter it reads
+// counters.
 func (db *DB) CountFiles(ctx context.Context, q FileQuery) (int64, error) {
 	if q.unfiltered() {
-		return db.number(ctx, "SELECT plain FROM tenants WHERE id = ?", q.Tenant)
+		var n counts
+		err := db.read(ctx, func(c *conn) (err error) {
+			if n, err = c.counts(q.Tenant); err == syscall.ENOENT {
+				err = nil
+			}
+			return err
+		})
+		return n.plain, err
 	}
 	where, args, err := q.where()
 	if err != nil {

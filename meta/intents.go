@@ -24,7 +24,7 @@ func (t *tx) intend(key string) error {
 		return nil
 	}
 	return t.run("INSERT INTO intents (kh, due, key) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-		keyHash(key), t.now+t.db.opts.Grace.Nanoseconds(), key)
+		keyPlace(key), t.now+t.db.opts.Grace.Nanoseconds(), key)
 }
 
 // HasIntent says that an object waits for its deletion.
@@ -38,13 +38,13 @@ func (db *DB) HasIntent(ctx context.Context, key string) (has bool, err error) {
 
 // hasIntent compares the key, too: the primary key is only its hash.
 func (c *conn) hasIntent(key string) (bool, error) {
-	_, ok, err := c.one("SELECT 1 FROM intents WHERE kh = ? AND key = +?", keyHash(key), key)
+	_, ok, err := c.one("SELECT 1 FROM intents WHERE kh = ? AND key = +?", keyPlace(key), key)
 	return ok, err
 }
 
 // deleteIntent is no error when there is none: a deletion may be repeated after a crash.
 func (t *tx) deleteIntent(key string) error {
-	return t.run("DELETE FROM intents WHERE kh = ? AND key = +?", keyHash(key), key)
+	return t.run("DELETE FROM intents WHERE kh = ? AND key = +?", keyPlace(key), key)
 }
 
 // DueIntents returns objects whose time has come, the longest overdue first.
@@ -79,7 +79,7 @@ func (db *DB) FinishIntent(ctx context.Context, key string, d Durability) error 
 func (db *DB) AddIntent(ctx context.Context, key string, due int64, d Durability) error {
 	return db.update(ctx, d, func(t *tx) error {
 		return t.run(`INSERT INTO intents (kh, due, key) VALUES (?, ?, ?)
-			ON CONFLICT DO UPDATE SET due = min(due, excluded.due) WHERE key = excluded.key`, keyHash(key), due, key)
+			ON CONFLICT DO UPDATE SET due = min(due, excluded.due) WHERE key = excluded.key`, keyPlace(key), due, key)
 	})
 }
 

@@ -188,7 +188,7 @@ func (t *tx) resized(old, now Attr) error {
 	if !now.IsRegular() || now.Nlink == 0 {
 		return nil
 	}
-	return t.count(now.Tenant, 0, 0, now.Size-old.Size)
+	return t.count(counts{tenant: now.Tenant, bytes: now.Size - old.Size})
 }
 
 // Touch updates sizes and times of files that are being written, without entries in the change feed. Numbers that are

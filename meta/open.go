@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,6 +41,7 @@ type DB struct {
 	w        *conn   // guarded by mu
 	inos     idBlock // guarded by mu
 	versions idBlock // guarded by mu
+	changes  int     // guarded by mu: whose counts are not in their tenants
 	closed   atomic.Bool
 	done     chan struct{} // closed with it
 }
@@ -69,6 +71,9 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// pageSize is small because most commits change a few bytes in each of their pages, and the log takes whole ones.
+const pageSize = 2048
+
 // pragmas returns the settings of every connection after its own first ones.
 func pragmas(busy string, own ...pragma) []pragma {
 	return append(own, []pragma{
@@ -83,7 +88,7 @@ func pragmas(busy string, own ...pragma) []pragma {
 
 // writerPragmas sets page_size first: it counts only before the first table and the log exist.
 func writerPragmas() []pragma {
-	return pragmas("5000", pragma{"page_size", "4096"}, pragma{"journal_mode", "wal"}, pragma{"cache_size", "-32768"})
+	return pragmas("5000", pragma{"page_size", strconv.Itoa(pageSize)}, pragma{"journal_mode", "wal"}, pragma{"cache_size", "-32768"})
 }
 
 // readerPragmas make a mistake in a reading method fail instead of writing past the writer's lock.
@@ -102,7 +107,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	db := &DB{path: path, opts: o.withDefaults(), done: make(chan struct{})}
+	db := &DB{path: path, opts: o.withDefaults(), done: make(chan struct{}), changes: countEvery}
 	db.log = db.opts.Logger
 	if err := db.open(); err != nil {
 		return nil, errors.Join(wrap(err), db.closeConns())

@@ -119,7 +119,7 @@ func (t *tx) countDoomed(tenant int64) (int64, error) {
 		return 0, err
 	}
 	files := r.int(0)
-	return files, t.count(tenant, -files, -r.int(1), -r.int(2))
+	return files, t.count(counts{tenant: tenant, files: -files, plain: -r.int(1), bytes: -r.int(2)})
 }
 
 // spareOpen turns doomed nodes that are open into orphans.
@@ -151,11 +151,13 @@ func (t *tx) spareOpen(keep func(Ino) bool) ([]Ino, error) {
 	return open, nil
 }
 
+// doomedVersions are the current versions of the doomed.
+const doomedVersions = "doomed d CROSS JOIN nodes n ON n.ino = d.ino CROSS JOIN versions v ON v.id = n.version"
+
 // doomedStaging is asked after open nodes were spared: they still read their staging files.
 func (t *tx) doomedStaging() ([]string, error) {
 	return collect(t.conn, func(r row) string { return r.text(0) },
-		`SELECT v.staging FROM doomed d CROSS JOIN versions v ON v.ino = d.ino
-		WHERE v.state IN (1, 3) AND v.staging <> ''`)
+		"SELECT v.staging FROM "+doomedVersions+" WHERE v.state IN (1, 3) AND v.staging <> ''")
 }
 
 // deleteDoomed deletes the doomed and leaves intents for their objects. Whether another version lives on the same
@@ -168,9 +170,10 @@ func (t *tx) deleteDoomed() error {
 	for _, s := range []step{
 		// In the order of the table: its pages are written once, instead of at random.
 		{`INSERT INTO intents (kh, due, key)
-			SELECT v.kh, ?, v.key FROM doomed d CROSS JOIN versions v ON v.ino = d.ino
+			SELECT v.kh, ?, v.key FROM ` + doomedVersions + `
 			WHERE v.state IN (2, 3) AND v.kh <> 0 ORDER BY v.kh ON CONFLICT DO NOTHING`, []any{due}},
-		{text: "DELETE FROM versions WHERE ino IN (SELECT ino FROM doomed)"},
+		{text: "DELETE FROM versions WHERE id IN (SELECT v.id FROM " + doomedVersions + ")"},
+		{text: "DELETE FROM versions WHERE state = 4 AND ino IN (SELECT ino FROM doomed)"},
 		{text: "DELETE FROM xattrs WHERE ino IN (SELECT ino FROM doomed)"},
 		{text: "DELETE FROM props WHERE ino IN (SELECT ino FROM doomed)"},
 		{text: "DELETE FROM bso WHERE ino IN (SELECT ino FROM doomed)"},
@@ -201,5 +204,5 @@ func (t *tx) intendBases() error {
 		}
 	}
 	return t.run(`DELETE FROM redos WHERE version IN
-		(SELECT v.id FROM doomed d CROSS JOIN versions v ON v.ino = d.ino WHERE v.state = 3)`)
+		(SELECT v.id FROM ` + doomedVersions + ` WHERE v.state = 3)`)
 }

@@ -75,34 +75,11 @@ func (db *DB) Tenants(ctx context.Context) ([]Tenant, error) {
 // Usage returns what a tenant holds. It reads counters and costs the same for any number of files.
 func (db *DB) Usage(ctx context.Context, tenant int64) (u Usage, err error) {
 	err = db.read(ctx, func(c *conn) error {
-		r, ok, err := c.one("SELECT files, bytes FROM tenants WHERE id = ?", tenant)
-		if err == nil && !ok {
-			err = syscall.ENOENT
-		}
-		if err != nil {
-			return err
-		}
-		u = Usage{Files: r.int(0), Bytes: r.int(1)}
-		return nil
+		n, err := c.counts(tenant)
+		u = Usage{Files: n.files, Bytes: n.bytes}
+		return err
 	})
 	return u, err
-}
-
-// count changes a tenant's counters: nodes with a name, regular files among them, and their bytes.
-func (t *tx) count(tenant, files, plain, bytes int64) error {
-	if files == 0 && plain == 0 && bytes == 0 {
-		return nil
-	}
-	return t.run("UPDATE tenants SET files = files + ?, plain = plain + ?, bytes = bytes + ? WHERE id = ?",
-		files, plain, bytes, tenant)
-}
-
-// countNode adds a node that got its first name (sign 1) or lost its last one (sign -1).
-func (t *tx) countNode(a Attr, sign int64) error {
-	if !a.IsRegular() {
-		return t.count(a.Tenant, sign, 0, 0)
-	}
-	return t.count(a.Tenant, sign, sign, sign*a.Size)
 }
 
 // list collects the rows of one statement.

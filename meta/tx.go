@@ -11,8 +11,10 @@ const busyRetries = 3
 // tx is a writing transaction.
 type tx struct {
 	*conn
-	db  *DB
-	now int64 // frozen when it began
+	db      *DB
+	now     int64  // frozen when it began
+	counted counts // not yet written
+	changes int    // whose counts are not in their tenants, DB.changes when it is committed
 }
 
 // update runs fn in a writing transaction and commits it. fn may run twice and must set its results from scratch.
@@ -69,13 +71,17 @@ func (db *DB) attempt(fn func(*tx) error) error {
 			}
 		}
 	}()
-	if err := fn(&tx{conn: db.w, db: db, now: db.opts.Now().UnixNano()}); err != nil {
+	t := &tx{conn: db.w, db: db, now: db.opts.Now().UnixNano(), changes: db.changes}
+	if err := fn(t); err != nil {
+		return err
+	}
+	if err := t.writeCounts(); err != nil {
 		return err
 	}
 	if err := db.w.run("COMMIT"); err != nil {
 		return err
 	}
-	done = true
+	done, db.changes = true, t.changes
 	return nil
 }
 

@@ -118,7 +118,7 @@ func (t *tx) orphan(n Attr) error {
 // deleteNode deletes a node with all that belongs to it. Its objects get intents, its staging files are returned.
 func (t *tx) deleteNode(n Attr) (staging []string, err error) {
 	if n.Version != 0 {
-		if staging, err = t.deleteVersions(n.Ino); err != nil {
+		if staging, err = t.deleteVersions(n); err != nil {
 			return nil, err
 		}
 	}
@@ -136,31 +136,32 @@ func (t *tx) deleteNode(n Attr) (staging []string, err error) {
 }
 
 // deleteVersions leaves an intent for every object that may hold bytes of the node. Replaced versions have had theirs.
-func (t *tx) deleteVersions(ino Ino) ([]string, error) {
-	all, err := collect(t.conn, scanVersion, "SELECT "+versionCols+" FROM versions v WHERE v.ino = +? AND v.state <> 4", ino)
+func (t *tx) deleteVersions(n Attr) (staging []string, err error) {
+	v, err := t.version(n.Version)
+	if err != nil && err != syscall.ENOENT { // a damaged file can be removed
+		return nil, err
+	}
+	keys, err := t.keysOf(v)
 	if err != nil {
 		return nil, err
 	}
-	var staging []string
-	for _, v := range all {
-		keys, err := t.keysOf(v)
-		if err != nil {
+	for _, key := range keys {
+		if err := t.intend(key); err != nil {
 			return nil, err
 		}
-		for _, key := range keys {
-			if err := t.intend(key); err != nil {
-				return nil, err
-			}
-		}
-		if v.Staging != "" {
-			staging = append(staging, v.Staging)
+	}
+	if v.Staging != "" {
+		staging = []string{v.Staging}
+	}
+	if v.State == StateRedo {
+		if err := t.run("DELETE FROM redos WHERE version = ?", v.ID); err != nil {
+			return nil, err
 		}
 	}
-	err = t.run("DELETE FROM redos WHERE version IN (SELECT id FROM versions WHERE ino = +? AND state = 3)", ino)
-	if err != nil {
+	if err := t.run("DELETE FROM versions WHERE id = ?", v.ID); err != nil {
 		return nil, err
 	}
-	return staging, t.run("DELETE FROM versions WHERE ino = +?", ino)
+	return staging, t.run("DELETE FROM versions WHERE state = 4 AND ino = +?", n.Ino)
 }
 
 // Orphans returns the nodes that have no name: left by a crash while they were open.

@@ -75,12 +75,20 @@ func (db *DB) VersionByID(ctx context.Context, id int64) (v Version, err error) 
 
 // VersionsByGUID returns every version with a GUID, replaced ones too, newest first.
 func (db *DB) VersionsByGUID(ctx context.Context, guid string) ([]Version, error) {
-	return list(ctx, db, scanVersion, "SELECT "+versionCols+" FROM versions v WHERE v.guid = +? ORDER BY v.id DESC", guid)
+	place := guidPlace(guid)
+	return list(ctx, db, scanVersion, "SELECT "+versionCols+` FROM versions v
+		WHERE v.kh BETWEEN +?1 AND +?2 AND v.kh <> 0 AND v.gh = 0 AND v.guid = +?3
+		UNION ALL
+		SELECT `+versionCols+` FROM versions v WHERE v.gh = +?1 AND v.gh <> 0 AND v.guid = +?3
+		ORDER BY 1 DESC`, place, place|(1<<placeBits-1), guid)
 }
 
 // VersionsOf returns every version of a file, replaced ones too, newest first.
 func (db *DB) VersionsOf(ctx context.Context, ino Ino) ([]Version, error) {
-	return list(ctx, db, scanVersion, "SELECT "+versionCols+" FROM versions v WHERE v.ino = +? ORDER BY v.id DESC", ino)
+	return list(ctx, db, scanVersion, "SELECT "+versionCols+` FROM versions v WHERE v.state = 4 AND v.ino = +?1
+		UNION ALL
+		SELECT `+versionCols+` FROM versions v WHERE v.id = (SELECT n.version FROM nodes n WHERE n.ino = ?1)
+		ORDER BY 1 DESC`, ino)
 }
 
 // EachVersion returns versions that were not replaced, in the order of their ids, for checks of the store.
@@ -180,6 +188,6 @@ func (c *conn) liveKey(key string) (bool, error) {
 	_, live, err := c.one(`SELECT 1 FROM versions WHERE kh = +?1 AND kh <> 0 AND key = +?2 AND state <> 4
 		UNION ALL
 		SELECT 1 FROM redos r CROSS JOIN versions v ON v.id = r.version WHERE r.base_key = +?2 AND v.state = 3
-		LIMIT 1`, keyHash(key), key)
+		LIMIT 1`, keyPlace(key), key)
 	return live, err
 }

@@ -2,17 +2,17 @@ CREATE TABLE tenants (
 	id    INTEGER PRIMARY KEY,
 	name  TEXT NOT NULL UNIQUE,
 	root  INTEGER NOT NULL,
-	files INTEGER NOT NULL DEFAULT 0, -- nodes with a name
+	files INTEGER NOT NULL DEFAULT 0, -- nodes with a name; the newest changes come on top, see changes
 	plain INTEGER NOT NULL DEFAULT 0, -- regular files among them
 	bytes INTEGER NOT NULL DEFAULT 0  -- sum of the sizes of those
 );
 
--- The highest number handed out of each kind, counted in blocks.
+-- The highest number handed out of each kind, counted in blocks; and the last change that tenants have counted.
 CREATE TABLE counters (
 	name  TEXT PRIMARY KEY,
 	value INTEGER NOT NULL
 ) WITHOUT ROWID;
-INSERT INTO counters (name, value) VALUES ('ino', 1), ('version', 0);
+INSERT INTO counters (name, value) VALUES ('ino', 1), ('version', 0), ('counted', 0);
 
 CREATE TABLE nodes (
 	ino     INTEGER PRIMARY KEY,
@@ -47,7 +47,9 @@ CREATE TABLE entries (
 -- A node with one entry is found by its place, nodes(parent, h): an index of them all would cost more than the rest.
 CREATE INDEX entries_multi ON entries(ino) WHERE kind = 1;
 
--- kh is a hash of key: an index of keys would cost more than the rest of the row.
+-- kh and gh are places of the key and the GUID in an index of numbers: one of texts would cost more than the rest of
+-- the row. Most keys hold their version's GUID and have its place; gh is 0 for these. What is not gone is the current
+-- version of its node, which finds it.
 CREATE TABLE versions (
 	id      INTEGER PRIMARY KEY,
 	ino     INTEGER NOT NULL,
@@ -56,15 +58,16 @@ CREATE TABLE versions (
 	created INTEGER NOT NULL,
 	synced  INTEGER NOT NULL,
 	kh      INTEGER NOT NULL,
+	gh      INTEGER NOT NULL,
 	guid    TEXT NOT NULL,
 	key     TEXT NOT NULL,
 	staging TEXT NOT NULL,
 	sum     TEXT NOT NULL,
 	md5     TEXT NOT NULL
 );
-CREATE INDEX versions_ino ON versions(ino);
-CREATE INDEX versions_guid ON versions(guid);
+CREATE INDEX versions_gone ON versions(ino) WHERE state = 4;
 CREATE INDEX versions_key ON versions(kh) WHERE kh <> 0;
+CREATE INDEX versions_guid ON versions(gh) WHERE gh <> 0;
 CREATE INDEX versions_pending ON versions(state) WHERE state IN (1, 3);
 CREATE INDEX versions_unsummed ON versions(id) WHERE state = 2 AND sum = '';
 
@@ -130,6 +133,8 @@ CREATE TABLE locks (
 ) WITHOUT ROWID;
 CREATE INDEX locks_tenant ON locks(tenant);
 
+-- The counts are what a change adds to its tenant. They are moved there for many changes at once, because writing the
+-- tenant's page with each would cost a fifth of the log.
 CREATE TABLE changes (
 	seq    INTEGER PRIMARY KEY, -- grows: trimming always leaves the newest row
 	time   INTEGER NOT NULL,
@@ -137,7 +142,11 @@ CREATE TABLE changes (
 	ino    INTEGER NOT NULL,
 	parent INTEGER NOT NULL,
 	name   BLOB NOT NULL,
-	origin TEXT NOT NULL
+	origin TEXT NOT NULL,
+	tenant INTEGER NOT NULL,
+	files  INTEGER NOT NULL,
+	plain  INTEGER NOT NULL,
+	bytes  INTEGER NOT NULL
 );
 
 CREATE TABLE bso (
