@@ -1,0 +1,58 @@
+package main
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestParse(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		runs int
+		only []string
+	}{
+		{nil, 3, nil},
+		{[]string{"-runs", "5"}, 5, nil},
+		{[]string{"-runs", "5", "-quick"}, 1, nil},
+		{[]string{"-only", "big,dav"}, 3, []string{"big", "dav"}},
+	} {
+		c, err := parse(tt.args)
+		if err != nil || c.runs != tt.runs || !slices.Equal(c.only, tt.only) {
+			t.Errorf("%v: %+v, %v", tt.args, c, err)
+		}
+	}
+	for _, bad := range [][]string{{"-runs", "0"}, {"-only", "nothing"}, {"-only", "big,"}, {"more"}, {"-what"}} {
+		if _, err := parse(bad); err == nil {
+			t.Errorf("%v: no error", bad)
+		}
+	}
+}
+
+func TestSteps(t *testing.T) {
+	all := []string{native, loopback, dirDAV, tote}
+	var seen []string
+	for _, s := range steps() {
+		if slices.Contains(seen, s.name) || s.run == nil {
+			t.Errorf("step %q: twice, or without a function", s.name)
+		}
+		seen = append(seen, s.name)
+		for _, name := range s.on {
+			if !slices.Contains(all, name) {
+				t.Errorf("step %s is done to %q", s.name, name)
+			}
+		}
+		if !slices.Contains(s.on, tote) {
+			t.Errorf("step %s leaves tote out", s.name)
+		}
+	}
+}
+
+func TestMeasures(t *testing.T) {
+	var seen []string
+	for _, m := range measures(config{quick: true}) {
+		if slices.Contains(seen, m.key) || m.name == "" || m.unit == "" {
+			t.Errorf("measure %+v", m)
+		}
+		seen = append(seen, m.key)
+	}
+}
