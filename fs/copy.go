@@ -19,10 +19,15 @@ const copyPage = 256
 func (f *FS) copyBeside(ctx context.Context, a *Actor, from, to place, overwrite, recursive bool) (bool, error) {
 	temp := ".tote-copy-" + newGUID()
 	dir := parentPath(to.path)
-	if err := f.recordCopy(ctx, unfinished{Tenant: a.Tenant, Parent: to.parent.Ino, Name: temp}, true); err != nil {
+	record := unfinished{Tenant: a.Tenant, Parent: to.parent.Ino, Name: temp}
+	if err := f.recordCopy(ctx, record, true); err != nil {
 		return false, err
 	}
-	defer f.recordCopy(ctx, unfinished{Tenant: a.Tenant, Parent: to.parent.Ino, Name: temp}, false)
+	defer func() {
+		if err := f.recordCopy(ctx, record, false); err != nil {
+			f.log.Warn("a finished copy stays on record until the next start", "err", err)
+		}
+	}()
 	if err := f.copyNode(ctx, a, *from.node, dir+"/"+temp, to.name, recursive); err != nil {
 		f.dropCopy(ctx, a, dir+"/"+temp)
 		return false, err

@@ -97,7 +97,7 @@ func (u *upload) join(ctx context.Context, d *dir, parts []objstore.Part) (tombs
 		return nil
 	})
 	if err != nil {
-		d.remove(finalName)
+		_ = d.remove(finalName) // Sweep would, too
 	}
 	return newTombstone(info, finalName), err
 }

@@ -142,7 +142,7 @@ func (u *upload) part(ctx context.Context, number int, fill func(*dir, string) (
 				err = u.accept(d, tmp, number)
 			}
 			if err != nil {
-				d.remove(tmp) // Complete, Abort and Sweep would, too
+				_ = d.remove(tmp) // Complete, Abort and Sweep would, too
 			}
 			if errors.Is(err, syscall.ENOENT) {
 				return u.whyGone(err)
@@ -281,7 +281,7 @@ func (s *Store) writeJSON(d *dir, name string, v any) error {
 		err = d.rename(tmp, d, name)
 	}
 	if err != nil {
-		d.remove(tmp)
+		_ = d.remove(tmp) // Sweep would, too
 		return err
 	}
 	return d.sync()
