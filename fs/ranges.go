@@ -72,7 +72,7 @@ func (r *ranges) each(off, end int64, fn func(off, end int64, in bool) error) er
 	for i := r.search(off + 1); off < end; i++ {
 		next := end
 		if i < len(r.spans) {
-			next = min(end, r.spans[i].off)
+			next = min(end, max(off, r.spans[i].off))
 		}
 		if off < next {
 			if err := fn(off, next, false); err != nil {

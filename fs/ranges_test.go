@@ -43,6 +43,24 @@ func compareRanges(t *testing.T, seed uint64, r *ranges, want []bool) {
 		}
 		return nil
 	}))
+	for from := range int64(len(want)) {
+		at, to := from, min(int64(len(want)), from+23)
+		ok(t, r.each(from, to, func(off, end int64, in bool) error {
+			if off != at || end <= off || end > to {
+				t.Fatalf("seed %d: each(%d, %d) goes from %d to [%d, %d) in %v", seed, from, to, at, off, end, r.spans)
+			}
+			for i := off; i < end; i++ {
+				if want[i] != in {
+					t.Fatalf("seed %d: each says %v of byte %d in %v", seed, in, i, r.spans)
+				}
+			}
+			at = end
+			return nil
+		}))
+		if at != to {
+			t.Fatalf("seed %d: each(%d, %d) ends at %d in %v", seed, from, to, at, r.spans)
+		}
+	}
 	if !slices.Equal(got, want) || n != r.bytes() {
 		t.Fatalf("seed %d: %v", seed, r.spans)
 	}
