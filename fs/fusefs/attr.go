@@ -107,7 +107,7 @@ func (m *mount) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut
 	actor := m.actor(&in.InHeader)
 	a, err := m.fs.GetAttr(m.base, actor, m.nodes.ino(in.NodeId))
 	if err != nil {
-		return m.status("getattr", m.nodes.ino(in.NodeId), err)
+		return m.nodeStatus("getattr", &in.InHeader, err)
 	}
 	return m.attrOut(actor, in.NodeId, &a, since, out)
 }
@@ -121,13 +121,13 @@ func (m *mount) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOut
 	s := attrChange(in, m.fs.Now())
 	if in.Valid&fuse.FATTR_KILL_SUIDGID != 0 {
 		if err := m.dropPrivileges(ctx, actor, ino, &s); err != nil {
-			return m.status("setattr", ino, err)
+			return m.nodeStatus("setattr", &in.InHeader, err)
 		}
 	}
 	h, of := m.handleOf(in)
 	a, err := m.fs.SetAttr(ctx, actor, ino, s, h)
 	if err != nil {
-		return m.status("setattr", ino, err)
+		return m.nodeStatus("setattr", &in.InHeader, err)
 	}
 	if of != nil && s.Size != nil {
 		of.dirty.Store(true)

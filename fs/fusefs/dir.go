@@ -1,6 +1,8 @@
 package fusefs
 
 import (
+	"sync/atomic"
+
 	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"tote/fs"
@@ -10,6 +12,7 @@ import (
 // read while the kernel holds the directory locked for this request.
 type openDir struct {
 	ino     fs.Ino
+	first   atomic.Pointer[fs.Attr] // from the open, for the start of the first listing
 	release func()
 }
 
@@ -34,7 +37,14 @@ func cursorAt(pos uint64) uint64 {
 // OpenDir opens a directory.
 func (m *mount) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	ino := m.nodes.ino(in.NodeId)
-	out.Fh = m.dirs.put(&openDir{ino: ino, release: m.fs.HoldDir(ino)})
+	d := &openDir{ino: ino, release: m.fs.HoldDir(ino)}
+	a, err := m.fs.GetAttr(m.base, m.actor(&in.InHeader), ino)
+	if err != nil {
+		d.release()
+		return m.nodeStatus("opendir", &in.InHeader, err)
+	}
+	d.first.Store(&a)
+	out.Fh = m.dirs.put(d)
 	return fuse.OK
 }
 
@@ -50,7 +60,7 @@ func (m *mount) FsyncDir(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 	ctx, cancel := m.transfer()
 	defer cancel()
 	err := m.fs.SyncDir(ctx, m.actor(&in.InHeader), m.nodes.ino(in.NodeId))
-	return m.status("fsyncdir", m.nodes.ino(in.NodeId), err)
+	return m.nodeStatus("fsyncdir", &in.InHeader, err)
 }
 
 // ReadDir lists names.
@@ -91,7 +101,7 @@ func (m *mount) list(in *fuse.ReadIn, entryBytes int, add adder) fuse.Status {
 		return fuse.EBADF
 	}
 	actor := m.actor(&in.InHeader)
-	ok, err := m.listDots(actor, d.ino, in.Offset, add)
+	ok, err := m.listDots(actor, d, in.Offset, add)
 	if err != nil {
 		return m.status("readdir", d.ino, err)
 	}
@@ -115,20 +125,24 @@ func (m *mount) list(in *fuse.ReadIn, entryBytes int, add adder) fuse.Status {
 }
 
 // listDots adds "." and ".." where the position asks for them; ok tells whether there is room for more.
-func (m *mount) listDots(a *fs.Actor, dir fs.Ino, pos uint64, add adder) (ok bool, err error) {
+func (m *mount) listDots(a *fs.Actor, d *openDir, pos uint64, add adder) (ok bool, err error) {
 	if pos >= behindDotDot {
 		return true, nil
 	}
-	attr, err := m.fs.GetAttr(m.base, a, dir)
-	if err != nil {
-		return false, err
+	attr := d.first.Swap(nil)
+	if attr == nil {
+		again, err := m.fs.GetAttr(m.base, a, d.ino)
+		if err != nil {
+			return false, err
+		}
+		attr = &again
 	}
-	if pos < behindDot && !add(fuse.DirEntry{Name: ".", Ino: uint64(dir), Mode: attr.Mode, Off: behindDot}, nil) {
+	if pos < behindDot && !add(fuse.DirEntry{Name: ".", Ino: uint64(d.ino), Mode: attr.Mode, Off: behindDot}, nil) {
 		return false, nil
 	}
 	parent := attr.Parent
 	if parent == 0 { // the root, or a directory that was removed while open
-		parent = dir
+		parent = d.ino
 	}
 	return add(fuse.DirEntry{Name: "..", Ino: uint64(parent), Mode: attr.Mode, Off: behindDotDot}, nil), nil
 }

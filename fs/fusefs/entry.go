@@ -16,10 +16,7 @@ func (m *mount) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *f
 	actor := m.actor(in)
 	a, err := m.fs.Lookup(m.base, actor, m.nodes.ino(in.NodeId), name)
 	if errors.Is(err, syscall.ENOENT) {
-		if m.inval.quietSince(since) && !volatile(name) {
-			out.SetEntryTimeout(m.opts.NegativeTimeout)
-		}
-		return fuse.OK // NodeId 0: no such name
+		return m.missing(in, name, since, out)
 	}
 	if err != nil {
 		return m.status("lookup", m.nodes.ino(in.NodeId), err)
@@ -34,10 +31,10 @@ func (m *mount) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *f
 // volatile names may be aliases (stem@_@GUID.ext), which come and go with versions and without an event of their own.
 func volatile(name string) bool { return strings.Contains(name, "@_@") }
 
-// made ends an operation that made an entry.
+// made ends an operation that made an entry. Nothing but a node can have been missing.
 func (m *mount) made(op string, in *fuse.InHeader, a *fs.Attr, err error, since uint64, out *fuse.EntryOut) fuse.Status {
 	if err != nil {
-		return m.status(op, m.nodes.ino(in.NodeId), err)
+		return m.nodeStatus(op, in, err)
 	}
 	m.entry(m.actor(in), a, since, out)
 	return fuse.OK
@@ -76,6 +73,9 @@ func (m *mount) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse.
 	ctx, cancel := m.change()
 	defer cancel()
 	a, err := m.fs.Link(ctx, m.actor(&in.InHeader), m.nodes.ino(in.Oldnodeid), m.nodes.ino(in.NodeId), name)
+	if errors.Is(err, syscall.ENOENT) && !m.isGone(&in.InHeader, in.NodeId) {
+		return m.gone.status(in.Pid, in.Oldnodeid)
+	}
 	return m.made("link", &in.InHeader, &a, err, since, out)
 }
 
@@ -84,7 +84,7 @@ func (m *mount) Unlink(_ <-chan struct{}, in *fuse.InHeader, name string) fuse.S
 	ctx, cancel := m.change()
 	defer cancel()
 	err := m.fs.Unlink(ctx, m.actor(in), m.nodes.ino(in.NodeId), name)
-	return m.status("unlink", m.nodes.ino(in.NodeId), err)
+	return m.nameStatus("unlink", in, err)
 }
 
 // Rmdir removes an empty directory.
@@ -92,7 +92,7 @@ func (m *mount) Rmdir(_ <-chan struct{}, in *fuse.InHeader, name string) fuse.St
 	ctx, cancel := m.change()
 	defer cancel()
 	err := m.fs.Rmdir(ctx, m.actor(in), m.nodes.ino(in.NodeId), name)
-	return m.status("rmdir", m.nodes.ino(in.NodeId), err)
+	return m.nameStatus("rmdir", in, err)
 }
 
 // knownRename are the flags of renameat2(2) that the core understands; RENAME_WHITEOUT is for overlays' upper layers.
@@ -106,14 +106,17 @@ func (m *mount) Rename(_ <-chan struct{}, in *fuse.RenameIn, oldName, newName st
 	ctx, cancel := m.change()
 	defer cancel()
 	err := m.fs.Rename(ctx, m.actor(&in.InHeader), m.nodes.ino(in.NodeId), oldName, m.nodes.ino(in.Newdir), newName, fs.RenameFlags(in.Flags))
-	return m.status("rename", m.nodes.ino(in.NodeId), err)
+	if errors.Is(err, syscall.ENOENT) && in.Newdir != in.NodeId && m.isGone(&in.InHeader, in.Newdir) {
+		return m.gone.status(in.Pid, in.Newdir)
+	}
+	return m.nameStatus("rename", &in.InHeader, err)
 }
 
 // Readlink gives the target of a symbolic link.
 func (m *mount) Readlink(_ <-chan struct{}, in *fuse.InHeader) ([]byte, fuse.Status) {
 	target, err := m.fs.Readlink(m.base, m.actor(in), m.nodes.ino(in.NodeId))
 	if err != nil {
-		return nil, m.status("readlink", m.nodes.ino(in.NodeId), err)
+		return nil, m.nodeStatus("readlink", in, err)
 	}
 	return []byte(target), fuse.OK
 }

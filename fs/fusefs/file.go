@@ -2,7 +2,6 @@ package fusefs
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"syscall"
 
@@ -45,48 +44,24 @@ func (m *mount) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse
 	if writable {
 		a, err := m.fs.GetAttr(ctx, actor, ino)
 		if err != nil {
-			return m.openStatus(in, err)
+			return m.nodeStatus("open", &in.InHeader, err)
 		}
 		priv = privileged(a.Mode)
 	}
 	v, err := m.place(ctx, of, in.NodeId, placement{flags: flags, priv: priv}, out)
 	switch {
 	case err != nil:
-		return m.openStatus(in, err)
+		return m.nodeStatus("open", &in.InHeader, err)
 	case v == outdated:
 		m.moveNode(in.NodeId)
 		return staleNode
 	}
-	m.gone.of(in.Pid).CompareAndSwap(in.Pid, 0)
 	if priv && in.Mode&fuse.OPEN_KILL_SUIDGID != 0 {
 		m.killPrivileges(ctx, actor, of.node)
 	}
 	m.opened(of, flags, out)
 	return fuse.OK
 }
-
-// staleNode makes the kernel look the name up again and open what it finds. It does so once.
-const staleNode = fuse.Status(syscall.ESTALE)
-
-// openStatus is status for an open. A file that has gone was replaced or removed after the kernel had found its name; it shall look again. If
-// what it finds has gone as well, the program gets ENOENT, since ESTALE would tell it nothing.
-func (m *mount) openStatus(in *fuse.OpenIn, err error) fuse.Status {
-	if !errors.Is(err, syscall.ENOENT) {
-		return m.status("open", m.nodes.ino(in.NodeId), err)
-	}
-	if s := m.gone.of(in.Pid); !s.CompareAndSwap(in.Pid, 0) {
-		s.Store(in.Pid)
-		return staleNode
-	}
-	return fuse.ENOENT
-}
-
-// goneOnce remembers threads that were told ESTALE because a file had gone, and have not opened anything since.
-type goneOnce struct {
-	pids [256]atomic.Uint32
-}
-
-func (g *goneOnce) of(pid uint32) *atomic.Uint32 { return &g.pids[pid%uint32(len(g.pids))] }
 
 // moveNode gives a file a new node, for whoever opens it from now on.
 func (m *mount) moveNode(node uint64) {
@@ -172,7 +147,7 @@ func (m *mount) create(op string, in *fuse.CreateIn, out *fuse.CreateOut, mk mak
 	p := placement{flags: flags &^ syscall.O_EXCL, start: m.io.now()}
 	a, h, err := mk(ctx, actor, flags, m.io.mayPass())
 	if err != nil {
-		return m.status(op, m.nodes.ino(in.NodeId), err)
+		return m.nodeStatus(op, &in.InHeader, err)
 	}
 	of := &openFile{h: h, ino: a.Ino, actor: actor, writable: writable}
 	// A file that is new has the mode that was asked for; the kernel wants its bits kept.
@@ -181,7 +156,7 @@ func (m *mount) create(op string, in *fuse.CreateIn, out *fuse.CreateOut, mk mak
 		node := m.nodes.current(a.Ino)
 		v, err := m.place(ctx, of, node, p, &out.OpenOut)
 		if err != nil {
-			return m.status(op, a.Ino, err)
+			return m.nodeStatus(op, &in.InHeader, err)
 		}
 		if v == granted {
 			break

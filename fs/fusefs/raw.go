@@ -25,7 +25,7 @@ type mount struct {
 	nodes  nodeTable
 	io     ioTable
 	inval  invalidator
-	gone   goneOnce
+	gone   goneMemory
 	told   memory // the version with which the kernel last got the attributes of a node
 }
 

@@ -28,7 +28,7 @@ func (m *mount) GetXAttr(_ <-chan struct{}, in *fuse.InHeader, name string, dest
 	}
 	v, err := m.fs.GetXattr(m.base, m.actor(in), m.nodes.ino(in.NodeId), name)
 	if err != nil {
-		return 0, m.status("getxattr", m.nodes.ino(in.NodeId), err)
+		return 0, m.nodeStatus("getxattr", in, err)
 	}
 	return fitXattr(v, dest)
 }
@@ -37,7 +37,7 @@ func (m *mount) GetXAttr(_ <-chan struct{}, in *fuse.InHeader, name string, dest
 func (m *mount) ListXAttr(_ <-chan struct{}, in *fuse.InHeader, dest []byte) (uint32, fuse.Status) {
 	names, err := m.fs.ListXattr(m.base, m.actor(in), m.nodes.ino(in.NodeId))
 	if err != nil {
-		return 0, m.status("listxattr", m.nodes.ino(in.NodeId), err)
+		return 0, m.nodeStatus("listxattr", in, err)
 	}
 	var list []byte
 	for _, n := range names {
@@ -54,7 +54,7 @@ func (m *mount) SetXAttr(_ <-chan struct{}, in *fuse.SetXAttrIn, name string, da
 	ctx, cancel := m.change()
 	defer cancel()
 	err := m.fs.SetXattr(ctx, m.actor(&in.InHeader), m.nodes.ino(in.NodeId), name, data, int(in.Flags))
-	return m.status("setxattr", m.nodes.ino(in.NodeId), err)
+	return m.nodeStatus("setxattr", &in.InHeader, err)
 }
 
 // RemoveXAttr is removexattr(2).
@@ -65,5 +65,5 @@ func (m *mount) RemoveXAttr(_ <-chan struct{}, in *fuse.InHeader, name string) f
 	ctx, cancel := m.change()
 	defer cancel()
 	err := m.fs.RemoveXattr(ctx, m.actor(in), m.nodes.ino(in.NodeId), name)
-	return m.status("removexattr", m.nodes.ino(in.NodeId), err)
+	return m.nodeStatus("removexattr", in, err)
 }
