@@ -12,6 +12,9 @@ import (
 
 // Lookup finds a name. The absence of one is an answer as well, which the kernel may keep.
 func (m *mount) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+	if len(name) > fs.MaxName { // can't be there, and programs are told so in other words
+		return fuse.Status(syscall.ENAMETOOLONG)
+	}
 	since := m.inval.mark()
 	actor := m.actor(in)
 	a, err := m.fs.Lookup(m.base, actor, m.nodes.ino(in.NodeId), name)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -267,6 +268,17 @@ func TestLongNames(t *testing.T) {
 	err := os.WriteFile(c.path(strings.Repeat("n", 256)), nil, 0o644)
 	if !errors.Is(err, syscall.ENAMETOOLONG) {
 		t.Errorf("256 bytes: %v", err)
+	}
+	long := c.path(strings.Repeat("n", 256))
+	_, stat := os.Lstat(long)
+	_, read := os.ReadFile(long)
+	for op, err := range map[string]error{
+		"stat": stat, "open": read, "unlink": unix.Unlink(long), "rmdir": unix.Rmdir(long), "truncate": os.Truncate(long, 0),
+		"rename": os.Rename(long, c.path("short")), "below": os.Remove(filepath.Join(long, "n")),
+	} {
+		if !errors.Is(err, syscall.ENAMETOOLONG) {
+			t.Errorf("%s of 256 bytes: %v", op, err)
+		}
 	}
 	names, err := os.ReadDir(c.dir)
 	if err != nil || len(names) != 5 {
