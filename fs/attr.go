@@ -20,31 +20,46 @@ func (f *FS) GetAttr(ctx context.Context, a *Actor, ino Ino) (Attr, error) {
 	if err := f.allow(a, accessRead); err != nil {
 		return Attr{}, fail("stat", "", err)
 	}
-	attr, err := f.db.GetAttr(ctx, ino)
-	if err == nil && a.Mount {
-		attr, err = f.overlay(attr)
-	}
+	attr, err := f.live(a, func() (Attr, error) { return f.db.GetAttr(ctx, ino) })
 	return attr, fail("stat", "", err)
 }
 
-// overlay puts the size and time of uncommitted content over a node's attributes from the database.
-func (f *FS) overlay(attr Attr) (Attr, error) {
+// live reads a node's attributes and, for the mount, puts what open handles have written over them. When a commit ended between the two looks the
+// attributes may be those before it, and the content is no longer there to correct them: then it looks again.
+func (f *FS) live(a *Actor, read func() (Attr, error)) (Attr, error) {
+	for {
+		before := f.commits.Load()
+		attr, err := read()
+		if err != nil || !a.Mount {
+			return attr, err
+		}
+		attr, open, err := f.overlay(attr)
+		if err != nil || open || f.commits.Load() == before {
+			return attr, err
+		}
+	}
+}
+
+// overlay puts the size and time of content that an open view holds over a node's attributes from the database, and tells whether there is any.
+func (f *FS) overlay(attr Attr) (Attr, bool, error) {
 	v := f.table.viewOf(attr.Ino)
 	if v == nil {
-		return attr, nil
+		return attr, false, nil
 	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	if v.work == nil || v.replaced {
-		return attr, nil
+		return attr, false, nil
 	}
 	s, changed, err := v.work.state()
-	if err != nil || !changed {
-		return attr, err
+	if err != nil {
+		return attr, true, err
 	}
 	attr.Size, attr.Mtime = s.size, s.mtime
-	attr.Ctime = max(attr.Ctime, s.mtime)
-	return attr, nil
+	if changed {
+		attr.Ctime = max(attr.Ctime, s.mtime)
+	}
+	return attr, true, nil
 }
 
 // SetAttr changes attributes; h is the handle that an ftruncate came with, or nil.
@@ -72,19 +87,14 @@ func (f *FS) setAttr(ctx context.Context, a *Actor, ino Ino, s SetAttr, h *Handl
 			}
 		}
 	}
-	var attr Attr
-	var err error
 	if s.Size == nil || s.Mode != nil || s.UID != nil || s.GID != nil || s.Atime != nil || s.Mtime != nil {
 		set := meta.SetAttr{Mode: s.Mode, UID: s.UID, GID: s.GID, Atime: s.Atime, Mtime: s.Mtime}
-		attr, err = f.db.SetAttr(ctx, ino, set, a.Origin, durabilityFor(a))
-	} else {
-		attr, err = f.db.GetAttr(ctx, ino)
-	}
-	if err != nil {
-		return Attr{}, err
+		if _, err := f.db.SetAttr(ctx, ino, set, a.Origin, durabilityFor(a)); err != nil {
+			return Attr{}, err
+		}
 	}
 	f.emit(Event{Op: "attr", Ino: ino, Attrs: true, Origin: a.Origin})
-	return f.overlay(attr)
+	return f.live(a, func() (Attr, error) { return f.db.GetAttr(ctx, ino) })
 }
 
 // truncate changes a file's length: through the handle when there is one, else by opening the file for the purpose, which commits.

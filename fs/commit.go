@@ -197,6 +197,7 @@ func (v *view) adoptCommit(ctx context.Context, args meta.CommitArgs, o commitOp
 		}
 		return v.refused(err)
 	}
+	f.commits.Add(1)
 	f.settler.discardLater(without(done.Staging, v.work.name)...)
 	v.mu.Lock()
 	defer v.mu.Unlock()

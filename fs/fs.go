@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -44,8 +45,9 @@ type FS struct {
 	sources  *sourceTable
 	events   broker
 	settler  *settler
-	thaws    bool     // a published file can be given to a writer on the mount (view.thaw)
-	tenants  sync.Map // name -> meta.Tenant, and id -> name
+	commits  atomic.Uint64 // by the mount, so far
+	thaws    bool          // a published file can be given to a writer on the mount (view.thaw)
+	tenants  sync.Map      // name -> meta.Tenant, and id -> name
 	keys     keyGuard
 	copyMu   sync.Mutex
 	copies   []unfinished  // guarded by copyMu

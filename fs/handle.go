@@ -138,7 +138,7 @@ func (f *FS) Create(ctx context.Context, a *Actor, parent Ino, name string, mode
 	if err != nil {
 		return Attr{}, nil, fail("create", name, err)
 	}
-	attr, err = f.overlay(attr)
+	attr, err = f.live(a, func() (Attr, error) { return f.db.GetAttr(ctx, h.Ino()) })
 	return attr, h, fail("create", name, err)
 }
 

@@ -93,6 +93,7 @@ func (v *view) commitRedo(ctx context.Context) error {
 	if flushErr != nil && !errors.Is(flushErr, meta.ErrNotFlushed) {
 		return v.refused(flushErr)
 	}
+	f.commits.Add(1)
 	f.settler.discardLater(without(done.Staging, w.name)...)
 	redo := *args.Redo
 	redo.Version = done.Version

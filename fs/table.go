@@ -113,6 +113,19 @@ func (t *openTable) viewOf(ino Ino) *view {
 	return nil
 }
 
+// views lists the nodes of which the mount has a view.
+func (t *openTable) views() map[Ino]bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	all := make(map[Ino]bool, len(t.open))
+	for ino, e := range t.open {
+		if e.view != nil {
+			all[ino] = true
+		}
+	}
+	return all
+}
+
 // orphaned tells whether a held node has lost its last name.
 func (t *openTable) orphaned(e *openIno) bool {
 	t.mu.RLock()

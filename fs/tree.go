@@ -26,13 +26,7 @@ func (f *FS) Lookup(ctx context.Context, a *Actor, parent Ino, name string) (Att
 	if err := f.allow(a, accessRead); err != nil {
 		return Attr{}, fail("lookup", name, err)
 	}
-	attr, err := f.db.Lookup(ctx, parent, name)
-	if err != nil {
-		return Attr{}, fail("lookup", name, err)
-	}
-	if a.Mount {
-		attr, err = f.overlay(attr)
-	}
+	attr, err := f.live(a, func() (Attr, error) { return f.db.Lookup(ctx, parent, name) })
 	return attr, fail("lookup", name, err)
 }
 
@@ -129,7 +123,7 @@ func (f *FS) link(ctx context.Context, a *Actor, ino, parent Ino, name string) (
 		}
 	}
 	f.emit(Event{Op: "link", Ino: ino, Parent: parent, Name: name, Entry: true, Attrs: true, Origin: a.Origin})
-	return f.overlay(attr)
+	return f.live(a, func() (Attr, error) { return f.db.GetAttr(ctx, attr.Ino) })
 }
 
 // revive takes the orphan mark from an open file without a name that is about to get one, and tells whether there was one.
@@ -251,15 +245,22 @@ func (f *FS) ReadDir(ctx context.Context, a *Actor, dir Ino, after uint64, limit
 	if err := f.allow(a, accessRead); err != nil {
 		return nil, fail("readdir", "", err)
 	}
+	open := f.table.views() // first: a commit that ends meanwhile may have come too late for the list
 	list, err := f.db.ReadDir(ctx, dir, after, limit)
-	if err != nil {
-		return nil, fail("readdir", "", err)
+	if err != nil || !a.Mount {
+		return list, fail("readdir", "", err)
 	}
-	if a.Mount {
-		for i := range list {
-			if list[i].Attr, err = f.overlay(list[i].Attr); err != nil {
-				return nil, fail("readdir", "", err)
-			}
+	for i := range list {
+		ino := list[i].Attr.Ino
+		if !open[ino] && f.table.viewOf(ino) == nil {
+			continue
+		}
+		attr, err := f.live(a, func() (Attr, error) { return f.db.GetAttr(ctx, ino) })
+		if ignore(err, syscall.ENOENT) != nil {
+			return nil, fail("readdir", "", err)
+		}
+		if err == nil {
+			list[i].Attr = attr
 		}
 	}
 	return list, nil
