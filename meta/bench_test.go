@@ -267,16 +267,23 @@ func BenchmarkDurableParallel(b *testing.B) {
 	}
 }
 
+func benchFiles(b *testing.B) int {
+	b.Helper()
+	s := os.Getenv("TOTE_BENCH_FILES")
+	if s == "" {
+		return 50000
+	}
+	files, err := strconv.Atoi(s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return files
+}
+
 // BenchmarkMillion makes files the way the mount does, Create and then Commit, and says what one costs on disk.
 // TOTE_BENCH_FILES sets their number.
 func BenchmarkMillion(b *testing.B) {
-	files := 50000
-	if s := os.Getenv("TOTE_BENCH_FILES"); s != "" {
-		var err error
-		if files, err = strconv.Atoi(s); err != nil {
-			b.Fatal(err)
-		}
-	}
+	files := benchFiles(b)
 	for range b.N {
 		path := filepath.Join(b.TempDir(), "tote.db")
 		db := openDB(b, path, Options{})

@@ -211,6 +211,11 @@ func (t *tx) addLink(n Attr, dir Ino, name string) error {
 	return t.place(n.Ino, dir, nameHash(name))
 }
 
+// placeNow is place for a node that is moved, which changes its change time.
+func (t *tx) placeNow(ino, parent Ino, h uint64) error {
+	return t.run("UPDATE nodes SET parent = ?, h = ?, ctime = ? WHERE ino = ?", parent, h, t.now, ino)
+}
+
 // place records the newest name of a node, or with zeros that it has none.
 func (t *tx) place(ino, parent Ino, h uint64) error {
 	return t.run("UPDATE nodes SET parent = ?, h = ? WHERE ino = ?", parent, h, ino)

@@ -32,7 +32,8 @@ type DB struct {
 	opts    Options
 	log     *slog.Logger
 	readers chan *conn
-	opened  int // connections in readers when nobody reads
+	opened  int      // connections in readers when nobody reads
+	file    *os.File // the database, only to flush it; closed after every connection, because that drops SQLite's locks
 	flush   *flusher
 	ckpt    *checkpointer
 
@@ -74,6 +75,9 @@ func (o Options) withDefaults() Options {
 // pageSize is small because most commits change a few bytes in each of their pages, and the log takes whole ones.
 const pageSize = 2048
 
+// maxWAL is what is left of a log that an old reader let grow, once it starts again.
+const maxWAL = 128 << 20
+
 // pragmas returns the settings of every connection after its own first ones.
 func pragmas(busy string, own ...pragma) []pragma {
 	return append(own, []pragma{
@@ -88,7 +92,8 @@ func pragmas(busy string, own ...pragma) []pragma {
 
 // writerPragmas sets page_size first: it counts only before the first table and the log exist.
 func writerPragmas() []pragma {
-	return pragmas("5000", pragma{"page_size", strconv.Itoa(pageSize)}, pragma{"journal_mode", "wal"}, pragma{"cache_size", "-32768"})
+	return pragmas("5000", pragma{"page_size", strconv.Itoa(pageSize)}, pragma{"journal_mode", "wal"}, pragma{"cache_size", "-32768"},
+		pragma{"journal_size_limit", strconv.Itoa(maxWAL)})
 }
 
 // readerPragmas make a mistake in a reading method fail instead of writing past the writer's lock.
@@ -98,7 +103,7 @@ func readerPragmas() []pragma {
 
 // checkpointPragmas wait less for readers, because the writer may stand still meanwhile.
 func checkpointPragmas() []pragma {
-	return pragmas("100", pragma{"journal_mode", "wal"}, pragma{"cache_size", "-2048"})
+	return pragmas("20", pragma{"journal_mode", "wal"}, pragma{"cache_size", "-2048"})
 }
 
 // Open opens or creates the database at path and brings its schema up to date. The caller makes sure that no other
@@ -118,12 +123,9 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 // open leaves what it has opened to closeConns when it fails.
 func (db *DB) open() error {
 	// Created here for its mode: it holds password hashes. SQLite gives its side files the same one.
-	f, err := os.OpenFile(db.path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
+	var err error
+	if db.file, err = os.OpenFile(db.path, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return fmt.Errorf("meta: open database: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return err
 	}
 	if db.w, err = openConn(db.path, false, writerPragmas()); err != nil {
 		return err
@@ -185,6 +187,9 @@ func (db *DB) closeConns() error {
 	}
 	if db.w != nil {
 		errs = append(errs, db.w.close())
+	}
+	if db.file != nil {
+		errs = append(errs, db.file.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -148,10 +148,7 @@ func (t *tx) replace(m move) (out Renamed, err error) {
 	}
 	out.Moved = m.src
 	out.Moved.Parent, out.Moved.Ctime = m.NewParent, t.now
-	if err := t.store(out.Moved); err != nil {
-		return Renamed{}, err
-	}
-	if err := t.place(m.src.Ino, m.NewParent, nameHash(m.NewName)); err != nil {
+	if err := t.placeNow(m.src.Ino, m.NewParent, nameHash(m.NewName)); err != nil {
 		return Renamed{}, err
 	}
 	gone := int64(0)
@@ -217,10 +214,7 @@ func (t *tx) putAt(n Attr, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := t.store(n); err != nil {
-		return err
-	}
-	return t.place(n.Ino, n.Parent, nameHash(name))
+	return t.placeNow(n.Ino, n.Parent, nameHash(name))
 }
 
 // touchBoth records the change in both directories, or once in the only one.

@@ -114,13 +114,15 @@ func (db *DB) SetSums(ctx context.Context, id int64, sum, md5 string, d Durabili
 // Pending returns what a restart has to finish: versions whose bytes are in staging, and edits in place.
 func (db *DB) Pending(ctx context.Context) (staged []Version, redos []Redo, err error) {
 	err = db.view(ctx, func(c *conn) error {
-		staged, err = collect(c, scanVersion, "SELECT "+versionCols+" FROM versions v WHERE v.state = 1 ORDER BY v.id")
+		// The first condition is that of the index, word for word: SQLite would not see that the second implies it.
+		staged, err = collect(c, scanVersion, "SELECT "+versionCols+` FROM versions v
+			WHERE v.state IN (1, 3) AND v.state = 1 ORDER BY v.id`)
 		if err != nil {
 			return err
 		}
 		redos, err = collect(c, func(r row) Redo {
 			return Redo{Version: scanVersion(r), BaseKey: r.text(11), Ranges: r.bytes(12)}
-		}, "SELECT "+versionCols+`, r.base_key, r.ranges FROM versions v CROSS JOIN redos r ON r.version = v.id
+		}, "SELECT "+versionCols+`, r.base_key, r.ranges FROM redos r CROSS JOIN versions v ON v.id = r.version
 			WHERE v.state = 3 ORDER BY v.id`)
 		return err
 	})
