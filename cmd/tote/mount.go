@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -29,7 +28,7 @@ type mountFace struct {
 // a mount that a killed server left: that one passes here.
 func checkMountPoint(dir string) error {
 	if m, ok := mountAt(dir); ok && strings.HasPrefix(m.fstype, "fuse") {
-		if deadMount(dir) {
+		if fusefs.Dead(dir) {
 			return nil
 		}
 		return failf(exitMount, "mount point %s is in use by a mount (%s); tote umount %s ends one of ours", dir, m.fstype, dir)
@@ -66,21 +65,6 @@ func checkFUSE() error {
 		}
 	}
 	return nil
-}
-
-// deadMount tells whether the server of a mount is gone. A live one that does not answer in time is not dead.
-func deadMount(dir string) bool {
-	err := errors.New("no answer")
-	got := make(chan error, 1)
-	go func() {
-		var st unix.Stat_t
-		got <- unix.Stat(dir, &st)
-	}()
-	select {
-	case err = <-got:
-	case <-time.After(5 * time.Second):
-	}
-	return errors.Is(err, syscall.ENOTCONN)
 }
 
 // mountOn mounts the core's files on cfg.Mount. A mount that a killed server left there is taken away first.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"tote/fs/fusefs"
 )
 
 func umountCommand() *cli.Command {
@@ -87,7 +89,7 @@ func umountDir(ctx context.Context, dir, data string, timeout time.Duration) (st
 	if owner := serverOf(ctx, dir, m.source, data, "data"); owner != "" {
 		return umountData(ctx, owner, timeout)
 	}
-	return dir, fusermount(ctx, dir, deadMount(dir))
+	return dir, fusermount(ctx, dir, fusefs.Dead(dir))
 }
 
 // realPath follows symlinks, as the mount table does, without touching the last component: it may be a dead mount.

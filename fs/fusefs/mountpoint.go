@@ -19,7 +19,7 @@ import (
 // fsType is how our mounts are listed by the kernel.
 const fsType = "fuse.tote"
 
-// lookPatience is how long a mount point may take to answer a stat. A dead network mount never does.
+// lookPatience is how long a mount point may take to answer. A dead network mount never does.
 const lookPatience = 5 * time.Second
 
 // prepare checks that dir can be mounted on and gives its absolute path. A mount of ours whose process has died is taken away first.
@@ -114,8 +114,7 @@ func clearStale(dir, path string) error {
 	if err != nil || at == nil {
 		return err
 	}
-	_, err = within(path, func() (string, error) { _, err := os.Stat(path); return "", err })
-	dead := errors.Is(err, syscall.ENOTCONN)
+	dead := Dead(path)
 	switch {
 	case dead && at.fsType == fsType:
 		if err := lazyUnmount(path); err != nil {
@@ -126,6 +125,16 @@ func clearStale(dir, path string) error {
 		return fmt.Errorf("a dead mount (%s) is on %s; remove it with: umount -l %s", at.fsType, dir, dir)
 	}
 	return fmt.Errorf("something is mounted on %s already (%s); unmount it or choose another directory", dir, at.fsType)
+}
+
+// Dead tells whether the FUSE server of the mount on dir is gone. One that does not answer in time is not. It asks for the file system's
+// figures because the kernel keeps none of them: the attributes of a dead mount's root may be in its cache for a long time.
+func Dead(dir string) bool {
+	_, err := within(dir, func() (string, error) {
+		var s unix.Statfs_t
+		return "", unix.Statfs(dir, &s)
+	})
+	return errors.Is(err, syscall.ENOTCONN)
 }
 
 // mountInfo is a line of /proc/self/mountinfo.
