@@ -190,6 +190,8 @@ func (v *view) commitArgs(ctx context.Context, s stamp) (meta.CommitArgs, error)
 // current all the same, and the error says that it is not durable.
 func (v *view) adoptCommit(ctx context.Context, args meta.CommitArgs, o commitOptions) error {
 	f := v.f
+	v.mu.Lock() // whoever looks sees the row and the view change together
+	defer v.mu.Unlock()
 	done, err := f.db.Commit(ctx, args, durability(o.durable))
 	if err != nil && !errors.Is(err, meta.ErrNotFlushed) {
 		if args.State == meta.StateStored && args.Key != "" {
@@ -199,8 +201,6 @@ func (v *view) adoptCommit(ctx context.Context, args meta.CommitArgs, o commitOp
 	}
 	f.commits.Add(1)
 	f.settler.discardLater(without(done.Staging, v.work.name)...)
-	v.mu.Lock()
-	defer v.mu.Unlock()
 	f.closeSource(v.src)
 	v.src, v.base = nil, done.Version
 	v.base.Synced = o.durable && err == nil
@@ -209,15 +209,13 @@ func (v *view) adoptCommit(ctx context.Context, args meta.CommitArgs, o commitOp
 }
 
 // refused draws the conclusions from a commit that the database did not make: another face was first, or the file has been deleted meanwhile, so
-// that there is nobody to tell.
+// that there is nobody to tell. The caller holds mu.
 func (v *view) refused(err error) error {
 	if errors.Is(err, syscall.ENOENT) {
 		return nil
 	}
 	if errors.Is(err, syscall.ESTALE) {
-		v.mu.Lock()
 		v.replaced = true
-		v.mu.Unlock()
 		if v.e.view == v {
 			v.f.table.setView(v.e, nil)
 		}

@@ -157,13 +157,14 @@ func (v *view) commitTwin(ctx context.Context, s stamp) error {
 		return err
 	}
 	args.Staging = name
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	done, err := f.db.Commit(ctx, args, meta.Relaxed)
 	if err != nil {
 		f.discard(name)
 		return v.refused(err)
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	f.commits.Add(1)
 	v.base = done.Version
 	f.settler.later(v.base)
 	return nil

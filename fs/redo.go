@@ -89,11 +89,10 @@ func (v *view) commitRedo(ctx context.Context) error {
 	defer f.keys.release(v.base.Key)
 	args.State = meta.StateRedo
 	args.Redo = &meta.Redo{BaseKey: v.base.Key, Ranges: encodeEdit(w.written, w.baseLen)}
-	done, flushErr := f.db.Commit(ctx, args, meta.Durable)
-	if flushErr != nil && !errors.Is(flushErr, meta.ErrNotFlushed) {
-		return v.refused(flushErr)
+	done, flushErr := v.commitRecord(ctx, args)
+	if flushErr != nil && !errors.Is(flushErr, meta.ErrNotFlushed) || done.Version.ID == 0 {
+		return flushErr
 	}
-	f.commits.Add(1)
 	f.settler.discardLater(without(done.Staging, w.name)...)
 	redo := *args.Redo
 	redo.Version = done.Version
@@ -102,8 +101,7 @@ func (v *view) commitRedo(ctx context.Context) error {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.work, v.base = nil, done.Version
-	v.base.Synced = flushErr == nil
+	v.work = nil
 	w.close(f.staging)
 	if err == nil && flushErr == nil {
 		f.sources.rebind(v.src, v.base)
@@ -112,6 +110,20 @@ func (v *view) commitRedo(ctx context.Context) error {
 	f.closeSource(v.src) // its bytes are neither the old nor the new ones for sure
 	v.src = nil
 	return errors.Join(err, flushErr)
+}
+
+// commitRecord makes the edited content the current version. Until the record is applied the view goes on reading the old bytes under the work file.
+func (v *view) commitRecord(ctx context.Context, args meta.CommitArgs) (meta.Committed, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	done, err := v.f.db.Commit(ctx, args, meta.Durable)
+	if err != nil && !errors.Is(err, meta.ErrNotFlushed) {
+		return meta.Committed{}, v.refused(err)
+	}
+	v.f.commits.Add(1)
+	v.base = done.Version
+	v.base.Synced = err == nil
+	return done, err
 }
 
 // encodeEdit is the redo record: how much of the base counts, and the ranges.
