@@ -48,11 +48,15 @@ type native struct {
 	t        *testing.T
 	rnd      *rand.Rand
 	dirs     [2]string
-	outcomes [2]int // calls that worked, and that failed the same way
+	known    []string // paths that were named in calls that worked
+	outcomes [2]int   // calls that worked, and that failed the same way
 }
 
-// path is a random path of few names, so that they meet.
+// path is a random path of few names, so that they meet; often one that was seen before.
 func (n *native) path() string {
+	if len(n.known) > 0 && n.rnd.IntN(2) == 0 {
+		return n.known[len(n.known)-1-n.rnd.IntN(min(len(n.known), 30))]
+	}
 	parts := make([]string, 1+n.rnd.IntN(2)*n.rnd.IntN(3))
 	for i := range parts {
 		parts[i] = string(rune('a' + n.rnd.IntN(6)))
@@ -74,6 +78,7 @@ func (n *native) step(i int) {
 	}
 	if b == 0 {
 		n.outcomes[0]++
+		n.known = append(n.known, strings.Fields(name)[1])
 	} else {
 		n.outcomes[1]++
 	}
