@@ -43,7 +43,8 @@
 // collected first and refused with 403 propfind-finite-depth when it has more than Options.MaxInfinite entries. XML bodies are at most 1 MiB,
 // 10,000 elements and 64 levels; the listing a browser gets has at most 10,000 entries.
 //
-// Clients see a status and a fixed sentence (statuses is the table); the cause of a 5xx goes to the log once.
+// Clients see a status and a fixed sentence (statuses is the table); the cause of a 5xx goes to the log once, unless it is what they asked for.
+// A client that closes its sending side behind its request is answered like any other.
 //
 // A handler has no mutable state and may serve any number of requests at the same time. It keeps no memory of a request after it.
 package davserver

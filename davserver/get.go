@@ -30,7 +30,7 @@ func (q *request) get() error {
 	head.Set("Content-Type", info.ContentType())
 	c := &content{rd: rd}
 	http.ServeContent(&sender{ResponseWriter: q.w, c: c}, q.r, "", info.ModTime(), c)
-	if c.err != nil && q.ctx.Err() == nil {
+	if c.err != nil {
 		// The answer has begun: net/http cuts the connection because the announced length was not reached.
 		q.logFailure(http.StatusInternalServerError, c.err)
 	}

@@ -21,6 +21,10 @@ type request struct {
 	conds conditions
 }
 
+// stay is r with a context that the client cannot cancel. net/http cancels it when the client closes its sending side, which it may do once its
+// request is out, and still wants the answer. That a client has really gone is seen when bytes are moved.
+func stay(r *http.Request) *http.Request { return r.WithContext(context.WithoutCancel(r.Context())) }
+
 // newRequest checks what all methods have in common, in the order syntax, login, path. The request is usable for fail even when it
 // returns an error.
 func (h *handler) newRequest(w http.ResponseWriter, r *http.Request) (*request, error) {

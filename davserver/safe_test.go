@@ -1,9 +1,12 @@
 package davserver
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -267,4 +270,48 @@ func TestLostBytes(t *testing.T) {
 	}
 	s.active.Wait()
 	contains(t, s.log.String(), "level=ERROR")
+}
+
+// TestHalfClosedClient: a client may close its sending side once its request is out. net/http takes that for a client that left and cancels
+// the context; the request is served all the same.
+func TestHalfClosedClient(t *testing.T) {
+	s := newShare(t)
+	for _, c := range []struct {
+		method, target, body string
+		want                 int
+	}{
+		{"PUT", "/dav/f", "data", 201},
+		{"GET", "/dav/f", "", 200},
+		{"PROPFIND", "/dav/", "", 207},
+		{"MKCOL", "/dav/d", "", 201},
+		{"COPY", "/dav/f", "", 201},
+		{"LOCK", "/dav/new", `<lockinfo xmlns="DAV:"><lockscope><exclusive/></lockscope><locktype><write/></locktype></lockinfo>`, 201},
+		{"DELETE", "/dav/f", "", 204},
+	} {
+		ctx, cancel := context.WithCancel(fs.WithActor(t.Context(), s.admin))
+		cancel()
+		req := httptest.NewRequestWithContext(ctx, c.method, c.target, strings.NewReader(c.body))
+		req.Header.Set("Destination", "/dav/d/copy")
+		w := httptest.NewRecorder()
+		New(s.fsys, Options{Logger: slog.New(slog.NewTextHandler(&s.log, nil))}).ServeHTTP(w, req)
+		if w.Code != c.want {
+			t.Errorf("%s %s: %d %s", c.method, c.target, w.Code, w.Body)
+		}
+	}
+	s.holds("/dav/d/copy", "data")
+	if log := s.log.String(); log != "" {
+		t.Errorf("log: %s", log)
+	}
+}
+
+// TestRefusalsAreNotErrors: what a client is refused for reasons of its own leaves nothing in the log.
+func TestRefusalsAreNotErrors(t *testing.T) {
+	s := newShare(t)
+	s.put("/dav/f", "x")
+	s.want(502, "MOVE", "/dav/f", "", "Destination: http://elsewhere.example/dav/g")
+	s.want(502, "COPY", "/dav/f", "", "Destination: /elsewhere/g")
+	s.want(501, "BREW", "/dav/f", "")
+	if log := s.log.String(); log != "" {
+		t.Errorf("log: %s", log)
+	}
 }

@@ -13,7 +13,7 @@ import (
 // Options of New. The zero value is ready to use.
 type Options struct {
 	Prefix      string        // URL path of the share without a slash at the end, "/dav" by default; "/" for none
-	Logger      *slog.Logger  // gets the cause of every 5xx answer, once
+	Logger      *slog.Logger  // gets the cause of every 5xx answer that is not the client's doing, once
 	MaxInfinite int           // entries a PROPFIND with Depth infinity may answer, 5,000 by default; negative refuses them all
 	LockTimeout time.Duration // of a LOCK that names none, 10 minutes by default
 	LockMax     time.Duration // longest lock, 1 hour by default
@@ -42,6 +42,7 @@ func New(fsys *fs.FS, opts Options) http.Handler {
 
 // ServeHTTP makes sure that XML bodies were checked, whether or not Guard stands before the login.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = stay(r)
 	if !hasXMLBody(r.Method) || guarded(r.Context()) {
 		h.serve(w, r)
 		return

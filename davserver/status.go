@@ -99,14 +99,23 @@ func (q *request) fail(err error) {
 	if c == http.StatusMethodNotAllowed {
 		q.w.Header().Set("Allow", q.allow())
 	}
-	if c >= http.StatusInternalServerError && c != http.StatusNotImplemented && c != webdav.StatusInsufficientStorage {
-		q.logFailure(c, err)
-	}
 	var own *refusal
 	if !errors.As(err, &own) {
 		own = &refusal{code: c, text: webdav.StatusText(c)}
+		if ours(c) {
+			q.logFailure(c, err)
+		}
 	}
 	writeError(q.w, own)
+}
+
+// ours tells whether a status says that the server is at fault, and not what the client asked for.
+func ours(status int) bool {
+	switch status {
+	case http.StatusNotImplemented, http.StatusBadGateway, http.StatusInsufficientStorage:
+		return false
+	}
+	return status >= http.StatusInternalServerError
 }
 
 // logFailure writes down the cause that the client is not told.

@@ -107,7 +107,7 @@ func (s *server) failBlob(w http.ResponseWriter, r *http.Request, err error) {
 	h := w.Header()
 	id := h.Get("x-ms-request-id")
 	if p.status >= 500 && p != blobNoBlocks {
-		s.log.Error("blob request failed", "request", id, "method", r.Method, "path", r.URL.Path, "status", p.status, "err", err)
+		s.log.Log(r.Context(), failureLevel(err), "blob request failed", "request", id, "method", r.Method, "path", r.URL.Path, "status", p.status, "err", err)
 	}
 	if p.status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "2")

@@ -109,7 +109,7 @@ func (s *server) failBSO(w http.ResponseWriter, r *http.Request, id string, err 
 
 func (s *server) logBSO(r *http.Request, id string, p *bsoProblem, err error) {
 	if p.code == "E0001" || p.code == "E0002" {
-		s.log.Error("binary stream object request failed", "request", id, "path", r.URL.Path, "code", p.code, "err", err)
+		s.log.Log(r.Context(), failureLevel(err), "binary stream object request failed", "request", id, "path", r.URL.Path, "code", p.code, "err", err)
 	}
 }
 

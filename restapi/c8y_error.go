@@ -99,7 +99,7 @@ func c8yProblemOf(err error) *c8yProblem {
 func (s *server) failC8y(w http.ResponseWriter, r *http.Request, err error) {
 	p := c8yProblemOf(err)
 	if p.status >= 500 {
-		s.log.Error("inventory request failed", "method", r.Method, "path", r.URL.Path, "status", p.status, "err", err)
+		s.log.Log(r.Context(), failureLevel(err), "inventory request failed", "method", r.Method, "path", r.URL.Path, "status", p.status, "err", err)
 	}
 	if p.status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "2")

@@ -2,11 +2,14 @@ package restapi
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -170,3 +173,65 @@ func TestTraversal_Paths(t *testing.T) {
 	}
 	r.equal("tree", r.tree(), []string{"/n", "/secret.txt"})
 }
+
+// A client may close its sending side once its request is out. net/http takes that for a client that left and cancels the context.
+func TestHalfClosedClient(t *testing.T) {
+	r := newRig(t)
+	id := r.upload(`{"name":"n"}`, "n", "old")
+	u, _, _ := r.uploadURL(`{"id":"i","properties":{"objectKey":"k.txt"}}`)
+	h := login(r.handler)
+	form := crlf("--q", `Content-Disposition: form-data; name="file"; filename="f"`, "", "data", "--q--", "")
+	for _, c := range []struct {
+		method, target, kind, body string
+		want                       int
+	}{
+		{"POST", "/inventory/binaries", "multipart/form-data; boundary=q", form, 201},
+		{"PUT", "/inventory/binaries/" + id, "text/plain", "new", 201},
+		{"PUT", target(u), "text/plain", "blob", 201},
+		{"GET", "/inventory/binaries", "", "", 200},
+		{"GET", "/inventory/binaries/" + id, "", "", 200},
+		{"POST", "/api/binarystreamobjectservice/get", "application/json", `{"params":{"ids":["i"]}}`, 200},
+		{"DELETE", "/inventory/binaries/" + id, "", "", 204},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		req := httptest.NewRequestWithContext(ctx, c.method, c.target, strings.NewReader(c.body))
+		req.Header.Set("Content-Type", c.kind)
+		req.SetBasicAuth("mira", "")
+		if c.kind == "text/plain" {
+			req.Header.Set("x-ms-blob-type", "BlockBlob")
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, req)
+		if w.Code != c.want || strings.Contains(w.Body.String(), "E000") {
+			t.Errorf("%s %s: %d %s", c.method, c.target, w.Code, w.Body)
+		}
+	}
+	r.equal("bytes", r.cat("/inventory/f"), "data")
+	r.equal("bytes", r.cat("/assets/k.txt"), "blob")
+	r.equal("log", r.logs.String(), "")
+}
+
+// A client that leaves in the middle of a download is no news.
+func TestDownloadThatNobodyWants(t *testing.T) {
+	r := newRig(t)
+	id := r.upload(`{"name":"n"}`, "n", strings.Repeat("data", 1<<20))
+	req := httptest.NewRequestWithContext(t.Context(), "GET", "/inventory/binaries/"+id, nil)
+	req.SetBasicAuth("mira", "")
+	func() {
+		defer func() {
+			if v := recover(); v != http.ErrAbortHandler {
+				t.Errorf("ended with %v", v)
+			}
+		}()
+		login(r.handler).ServeHTTP(leaver{httptest.NewRecorder()}, req)
+	}()
+	if strings.Contains(r.logs.String(), "level=ERROR") {
+		t.Errorf("log: %s", &r.logs)
+	}
+}
+
+// leaver is a connection whose client has gone.
+type leaver struct{ *httptest.ResponseRecorder }
+
+func (leaver) Write([]byte) (int, error) { return 0, &net.OpError{Op: "write", Err: syscall.EPIPE} }

@@ -3,7 +3,9 @@ package restapi
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"syscall"
 	"testing"
 
 	"tote/fs"
@@ -78,5 +80,21 @@ func TestAttachment(t *testing.T) {
 	}
 	if got := shortAttachment("a b"); got != `attachment; filename="a b"` {
 		t.Error(got)
+	}
+}
+
+// Only what an administrator has to look at is an error in the log.
+func TestFailureLevel(t *testing.T) {
+	for errno, want := range map[syscall.Errno]slog.Level{
+		syscall.EIO: slog.LevelError, syscall.ETIMEDOUT: slog.LevelError, syscall.EMFILE: slog.LevelError, syscall.ECANCELED: slog.LevelError,
+		syscall.ENOSPC: slog.LevelWarn, syscall.EDQUOT: slog.LevelWarn,
+		syscall.EEXIST: slog.LevelInfo, syscall.EBUSY: slog.LevelInfo, syscall.ENOTSUP: slog.LevelInfo,
+	} {
+		if got := failureLevel(&fs.Error{Errno: errno}); got != want {
+			t.Errorf("%v: %v, want %v", errno, got, want)
+		}
+	}
+	if got := failureLevel(errors.New("never heard of")); got != slog.LevelError {
+		t.Errorf("an unknown error: %v", got)
 	}
 }

@@ -1,6 +1,7 @@
 package restapi
 
 import (
+	"context"
 	"crypto/rand"
 	"log/slog"
 	"net/http"
@@ -70,7 +71,10 @@ func New(fsys *fs.FS, docs Documents, o Options) http.Handler {
 	return &server{fs: fsys, docs: docs, opts: o, log: o.Logger}
 }
 
+// ServeHTTP takes the means to cancel from the client. net/http cancels the context when the client closes its sending side, which it may do once
+// its request is out, and still wants the answer. That a client has really gone is seen when bytes are moved.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = r.WithContext(context.WithoutCancel(r.Context()))
 	f := familyOf(r.URL.Path)
 	if f == familyBlob {
 		s.serveBlob(w, r)

@@ -70,6 +70,8 @@ type rig struct {
 	addr  string
 	skip  atomic.Int64 // ns that the handler's clock is ahead
 	logs  bytes.Buffer
+
+	handler http.Handler // without the login
 }
 
 var users = map[string][]string{
@@ -122,7 +124,8 @@ func newRigOn(t *testing.T, store objstore.Store, change ...func(*Options)) *rig
 	for _, c := range change {
 		c(&o)
 	}
-	srv := httptest.NewServer(login(New(core, documents{db}, o)))
+	r.handler = New(core, documents{db}, o)
+	srv := httptest.NewServer(login(r.handler))
 	r.url, r.addr = srv.URL, srv.Listener.Addr().String()
 	t.Cleanup(func() {
 		srv.Close()

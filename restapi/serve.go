@@ -1,6 +1,8 @@
 package restapi
 
 import (
+	"errors"
+	"log/slog"
 	"net/http"
 	"net/textproto"
 	"strconv"
@@ -52,7 +54,11 @@ func (s *server) send(w http.ResponseWriter, r *http.Request, d download) {
 		return
 	}
 	if sent, err := d.reader.SendTo(w, off, n); err != nil {
-		s.log.Error("download was cut", "ino", info.Ino(), "offset", off, "sent", sent, "of", n, "err", err)
+		level := slog.LevelInfo // anything but the core is the client's connection
+		if e := new(fs.Error); errors.As(err, &e) {
+			level = slog.LevelError
+		}
+		s.log.Log(r.Context(), level, "download was cut", "ino", info.Ino(), "offset", off, "sent", sent, "of", n, "err", err)
 		panic(http.ErrAbortHandler) // the client must not take the part for the whole
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -44,7 +45,8 @@ func (s *site) verify(r *http.Request) (meta.User, error) {
 	if err != nil {
 		return meta.User{}, err
 	}
-	return s.login.Verify(r.Context(), c, clientAddr(r))
+	// net/http cancels the context when the client closes its sending side, which it may do and still want the answer.
+	return s.login.Verify(context.WithoutCancel(r.Context()), c, clientAddr(r))
 }
 
 // actorOf says to the core who asks.

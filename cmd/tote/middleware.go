@@ -27,11 +27,16 @@ func withAccessLog(log *slog.Logger, next http.Handler) http.Handler {
 	})
 }
 
-// accessLevel keeps probes out of the log, and marks failures of ours.
+// accessLevel keeps probes out of the log, and marks failures of ours. What a client asks for and nobody serves (501), or of another server (502),
+// is not one; a full disk or a used-up quota (507) may be.
 func accessLevel(path string, status int) slog.Level {
 	switch {
 	case path == "/healthz" || path == "/readyz":
 		return slog.LevelDebug
+	case status == http.StatusNotImplemented || status == http.StatusBadGateway:
+		return slog.LevelInfo
+	case status == http.StatusInsufficientStorage:
+		return slog.LevelWarn
 	case status >= http.StatusInternalServerError:
 		return slog.LevelError
 	}

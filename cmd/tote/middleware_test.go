@@ -361,3 +361,43 @@ func TestHTTPErrorsAreLogged(t *testing.T) {
 		t.Errorf("log: %s", text)
 	}
 }
+
+// The log calls an error what somebody has to look at, not what a client asked for and could not have.
+func TestAccessLevel(t *testing.T) {
+	for _, tt := range []struct {
+		path   string
+		status int
+		want   slog.Level
+	}{
+		{"/dav/f", 200, slog.LevelInfo}, {"/dav/f", 404, slog.LevelInfo}, {"/dav/f", 501, slog.LevelInfo}, {"/dav/f", 502, slog.LevelInfo},
+		{"/dav/f", 507, slog.LevelWarn}, {"/dav/f", 500, slog.LevelError}, {"/dav/f", 503, slog.LevelError}, {"/dav/f", 504, slog.LevelError},
+		{"/readyz", 503, slog.LevelDebug},
+	} {
+		if got := accessLevel(tt.path, tt.status); got != tt.want {
+			t.Errorf("%s %d: %v, want %v", tt.path, tt.status, got, tt.want)
+		}
+	}
+}
+
+// A client that has closed its sending side is logged in and served. net/http has cancelled the context of its request by then.
+func TestHalfClosedClient(t *testing.T) {
+	s := startProgram(t, testConfig(t))
+	h := must(s.site(t.Context())).handler()
+	for _, tt := range []struct {
+		method, path, body string
+		want               int
+	}{{"PUT", "/dav/f", "data", 201}, {"GET", "/dav/f", "", 200}, {"GET", "/inventory/binaries", "", 200}} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		r := httptest.NewRequestWithContext(ctx, tt.method, tt.path, strings.NewReader(tt.body))
+		r.SetBasicAuth("admin", "correct horse")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != tt.want {
+			t.Errorf("%s %s: %d %s", tt.method, tt.path, w.Code, w.Body)
+		}
+	}
+	if log := s.Logs.String(); strings.Contains(log, "level=ERROR") {
+		t.Errorf("log: %s", log)
+	}
+}
