@@ -83,7 +83,7 @@ func (c *conn) needChild(parent Ino, name string) (Attr, error) {
 
 // Lookup finds a name in a directory.
 func (db *DB) Lookup(ctx context.Context, parent Ino, name string) (a Attr, err error) {
-	err = db.read(ctx, func(c *conn) error {
+	err = db.glance(ctx, func(c *conn) error {
 		var ok bool
 		if a, ok, err = c.child(parent, name); err != nil || ok {
 			return err
@@ -99,7 +99,7 @@ func (db *DB) Lookup(ctx context.Context, parent Ino, name string) (a Attr, err 
 
 // GetAttr returns a node, also one without a name that is still open.
 func (db *DB) GetAttr(ctx context.Context, ino Ino) (a Attr, err error) {
-	err = db.read(ctx, func(c *conn) error {
+	err = db.glance(ctx, func(c *conn) error {
 		a, err = c.attr(ino)
 		return err
 	})

@@ -99,6 +99,19 @@ func (db *DB) read(ctx context.Context, fn func(*conn) error) error {
 	return wrap(err)
 }
 
+// glance runs fn, a single statement or two, on the writer's connection when nobody writes at this instant: its pages are in memory, while a
+// reader reads again what any commit changed. Otherwise a reader does it.
+func (db *DB) glance(ctx context.Context, fn func(*conn) error) error {
+	if ctx.Err() != nil || !db.mu.TryLock() {
+		return db.read(ctx, fn)
+	}
+	defer db.mu.Unlock()
+	if db.closed.Load() {
+		return errClosed
+	}
+	return wrap(fn(db.w))
+}
+
 // view runs fn on one unchanging state of the database. fn may run twice.
 func (db *DB) view(ctx context.Context, fn func(*conn) error) error {
 	return db.read(ctx, func(c *conn) error {
