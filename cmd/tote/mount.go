@@ -67,10 +67,11 @@ func checkFUSE() error {
 	return nil
 }
 
-// mountOn mounts the core's files on cfg.Mount. A mount that a killed server left there is taken away first.
+// mountOn mounts the core's files on cfg.Mount. A mount that a killed server left there is taken away first. The source of the mount is the
+// data directory, so that df shows where the bytes are and tote umount finds the server.
 func mountOn(ctx context.Context, f *fs.FS, cfg *Config, log *slog.Logger) (*mountFace, error) {
 	srv, err := fusefs.Mount(ctx, f, cfg.Mount, fusefs.Options{
-		Tenant: defaultTenant, AllowOther: cfg.AllowOther, NoPassthrough: cfg.NoPassthrough, Logger: log,
+		Tenant: defaultTenant, Source: cfg.Data, AllowOther: cfg.AllowOther, NoPassthrough: cfg.NoPassthrough, Logger: log,
 	})
 	if err != nil {
 		return nil, withCode(exitMount, err)

@@ -112,12 +112,16 @@ func TestModesOnTheMountFollowTheCaller(t *testing.T) {
 func TestUmount(t *testing.T) {
 	needFUSE(t)
 	data, mnt := dirs(t)
+	data += ", odd"
 	addr := freeAddr(t)
 	c := spawn(t, nil, "serve", "--data", data, "--mount", mnt, "--listen", addr)
 	c.ready(t)
 	write(t, filepath.Join(mnt, "f"), "kept")
 	tote(t, "serve", "--data", data+"2", "--listen", "off", "--mount", mnt).want(t, exitMount, "in use by a mount")
-	o := tote(t, "umount", mnt, "--data", data)
+	if m, _ := mountAt(mnt); m.source != data {
+		t.Errorf("the source of the mount is %q, want %q", m.source, data)
+	}
+	o := tote(t, "umount", mnt) // the mount itself says where its server is
 	o.want(t, exitOK)
 	if o.stdout != "unmounted "+mnt+"\n" {
 		t.Errorf("stdout %q", o.stdout)
@@ -132,12 +136,15 @@ func TestUmount(t *testing.T) {
 	}
 }
 
-// Without --data the server is not found, and the kernel is asked. The server of a mount alone ends with it.
+// A server that does not answer commands is gone around: the kernel is asked. The server of a mount alone ends with it.
 func TestUmountFromOutside(t *testing.T) {
 	needFUSE(t)
 	data, mnt := dirs(t)
 	c := spawn(t, nil, "serve", "--data", data, "--mount", mnt, "--listen", "off")
 	c.ready(t)
+	if err := os.Remove(filepath.Join(data, socketFile)); err != nil {
+		t.Fatal(err)
+	}
 	f := must(os.Create(filepath.Join(mnt, "open")))
 	tote(t, "umount", mnt).want(t, exitBusy, "still in use")
 	f.Close()

@@ -17,8 +17,9 @@ func umountCommand() *cli.Command {
 		Name:      "umount",
 		Usage:     "unmount, after everything written was committed",
 		ArgsUsage: "[DIR]",
-		Description: fmt.Sprintf("Asks the server that has DIR, or the data directory of --data, mounted. The server goes on serving HTTP. Exit code %d\n"+
-			"means that the mount is still in use. A mount whose server is gone is removed.", exitBusy),
+		Description: fmt.Sprintf("Asks the server that has DIR, or the data directory of --data, mounted. The server goes on serving HTTP. Programs\n"+
+			"that still use the mount when --timeout is over lose it, after what they wrote was committed: exit code %d. When the\n"+
+			"server does not answer the kernel is asked, and leaves a mount that is in use. A mount whose server is gone is removed.", exitBusy),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "data", Usage: "unmount whatever the server on data directory `DIR` has mounted", EnvVars: env("data")},
 			&cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "how long to wait"},

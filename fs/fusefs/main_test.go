@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 type config struct {
 	Data, Dir     string
 	Tenant        string
+	Source        string
 	NoPassthrough bool
 	NoXattrs      bool
 	AllowOther    bool
@@ -82,7 +83,7 @@ func runChild(conf string) error {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	srv, err := Mount(ctx, core, c.Dir, Options{
-		Tenant: c.Tenant, NoPassthrough: c.NoPassthrough, NoXattrs: c.NoXattrs, AllowOther: c.AllowOther, ReadOnly: c.ReadOnly, Debug: c.Debug, Logger: log,
+		Tenant: c.Tenant, Source: c.Source, NoPassthrough: c.NoPassthrough, NoXattrs: c.NoXattrs, AllowOther: c.AllowOther, ReadOnly: c.ReadOnly, Debug: c.Debug, Logger: log,
 	})
 	if err != nil {
 		return errors.Join(err, closeCore())

@@ -19,6 +19,9 @@ type Options struct {
 	// kernel has checked. Actors are kept and shared between requests of the same caller.
 	Actor func(uid, gid uint32) *fs.Actor
 
+	// Source is what df and mount show as the source of the mount, any text; "tote".
+	Source string
+
 	AllowOther bool // let users other than the mounting one in
 	ReadOnly   bool
 
@@ -52,6 +55,9 @@ const (
 func (o Options) withDefaults() Options {
 	if o.Tenant == "" {
 		o.Tenant = "rdp"
+	}
+	if o.Source == "" {
+		o.Source = "tote"
 	}
 	if o.Actor == nil {
 		o.Actor = o.kernelActor
@@ -91,7 +97,7 @@ func (o Options) fuseOptions(onPanic func(any) fuse.Status) *fuse.MountOptions {
 		level = slog.LevelInfo
 	}
 	mo := &fuse.MountOptions{
-		FsName:                  "tote",
+		FsName:                  o.Source, // go-fuse escapes it where fusermount3 splits options
 		Name:                    "tote",
 		AllowOther:              o.AllowOther,
 		Options:                 []string{"default_permissions"},

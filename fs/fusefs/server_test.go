@@ -124,6 +124,37 @@ func TestUnmountOfABusyMount(t *testing.T) {
 	})
 }
 
+// oddSource has what could be mistaken by the kernel, by fusermount3 or by readers of the mount table.
+const oddSource = "/srv/my data,ro\\x=1#2\té"
+
+// sourceOf is the source of the mount on dir.
+func sourceOf(t *testing.T, dir string) string {
+	t.Helper()
+	info, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(info)) {
+		left, right, _ := strings.Cut(line, " - ")
+		if f, g := strings.Fields(left), strings.Fields(right); unescape(f[4]) == dir {
+			return unescape(g[1])
+		}
+	}
+	t.Fatalf("nothing is mounted on %s", dir)
+	return ""
+}
+
+func TestSource(t *testing.T) {
+	c := mountChild(t, config{Source: oddSource})
+	if got := sourceOf(t, c.dir); got != oddSource {
+		t.Errorf("the source is %q, want %q", got, oddSource)
+	}
+	if at, err := mountedAt(c.dir); err != nil || at == nil || at.fsType != fsType {
+		t.Errorf("the mount is not recognised: %+v %v", at, err)
+	}
+	write(t, c.path("f"), []byte("x")) // it is not read-only
+}
+
 // needFusermount skips where the machine lets only root mount.
 func needFusermount(t *testing.T) {
 	t.Helper()
@@ -139,7 +170,10 @@ func needFusermount(t *testing.T) {
 func TestOrdinaryUser(t *testing.T) {
 	needFusermount(t)
 	dir, data := t.TempDir(), t.TempDir()
-	c := mountChild(t, config{Dir: dir, Data: data, User: 65534})
+	c := mountChild(t, config{Dir: dir, Data: data, User: 65534, Source: oddSource})
+	if got := sourceOf(t, dir); got != oddSource {
+		t.Errorf("the source is %q, want %q", got, oddSource)
+	}
 	asNobody(t, fmt.Sprintf("cd %s && mkdir d && echo hello > d/f && cat d/f && mv d/f g && ln g h && stat -c %%h g | grep -qx 2", dir))
 	if r := c.must(command{Op: "get", Path: "/g"}); string(r.Data) != "hello\n" {
 		t.Errorf("%q", r.Data)
