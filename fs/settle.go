@@ -2,7 +2,6 @@ package fs
 
 import (
 	"context"
-	"os"
 	"sync"
 	"time"
 
@@ -188,7 +187,8 @@ func (s *settler) row(ctx context.Context, w settling) (meta.Stored, bool) {
 	if !w.adopted && w.record == "" {
 		if err := s.move(ctx, v); err != nil {
 			if now, verr := s.f.db.VersionByID(ctx, v.ID); verr == nil && now.State == meta.StateStaged {
-				s.f.log.Error("a closed file could not be moved into the object store; it stays in staging", "key", v.Key, "err", err)
+				s.f.log.Error("a closed file could not be moved into the object store yet; it stays in staging", "key", v.Key, "err", err)
+				s.note(w)
 			}
 			return meta.Stored{}, false
 		}
@@ -200,20 +200,4 @@ func (s *settler) row(ctx context.Context, w settling) (meta.Stored, bool) {
 		}
 	}
 	return row, true
-}
-
-// settled gives the current version of a file that is not open on the mount, with its bytes where they belong.
-func (f *FS) settled(ctx context.Context, ino Ino) (Version, error) {
-	v, err := f.db.CurrentVersion(ctx, ino)
-	if err != nil {
-		return v, err
-	}
-	if v.State == meta.StateStaged {
-		if _, err := os.Lstat(f.staging.path(v.Staging)); err == nil {
-			if err := f.settler.publish(ctx, &v); err != nil {
-				f.log.Warn("a closed file is still in staging", "key", v.Key, "err", err)
-			}
-		}
-	}
-	return v, nil
 }

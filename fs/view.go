@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"tote/meta"
 	"tote/objstore"
 )
 
@@ -66,7 +67,7 @@ func (f *FS) newView(ctx context.Context, e *openIno, attr Attr, o viewOptions) 
 	}
 	v := &view{f: f, e: e, ino: attr.Ino, tenant: tenant}
 	if !o.fresh {
-		base, err := f.settled(ctx, attr.Ino)
+		base, err := f.db.CurrentVersion(ctx, attr.Ino)
 		if ignore(err, syscall.ENODATA) != nil {
 			return nil, err
 		}
@@ -336,6 +337,11 @@ func (v *view) thaw(ctx context.Context, mtime int64) error {
 	adopter, ok := objstore.As[objstore.Adopter](f.store)
 	if !ok || v.src == nil {
 		return syscall.EBUSY
+	}
+	if v.base.State == meta.StateStaged {
+		if err := f.settler.publish(ctx, &v.base); err != nil {
+			return err
+		}
 	}
 	name := f.staging.newName()
 	w, err := v.linkObject(name)
