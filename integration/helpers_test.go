@@ -59,6 +59,12 @@ func keepsVersion(t testing.TB, who string, r io.Reader, content []byte) {
 // tree describes everything below dir: type, mode, size and content. Times are left out.
 func tree(t testing.TB, dir string) map[string]string {
 	t.Helper()
+	found, err := lookAt(dir)
+	check(t, err)
+	return found
+}
+
+func lookAt(dir string) (map[string]string, error) {
 	found := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -71,8 +77,7 @@ func tree(t testing.TB, dir string) map[string]string {
 		found[rel], err = describe(path, d)
 		return err
 	})
-	check(t, err)
-	return found
+	return found, err
 }
 
 func describe(path string, d fs.DirEntry) (string, error) {
@@ -114,7 +119,12 @@ func sum(b []byte) string {
 // sameTree compares two descriptions and names what differs.
 func sameTree(t testing.TB, what string, got, want map[string]string) {
 	t.Helper()
-	var diff []string
+	if diff := differences(got, want); len(diff) > 0 {
+		t.Errorf("%s: %d differences\n  %s", what, len(diff), strings.Join(diff[:min(len(diff), 10)], "\n  "))
+	}
+}
+
+func differences(got, want map[string]string) (diff []string) {
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		if got[name] != want[name] {
 			diff = append(diff, fmt.Sprintf("%s: %q, want %q", name, got[name], want[name]))
@@ -125,7 +135,5 @@ func sameTree(t testing.TB, what string, got, want map[string]string) {
 			diff = append(diff, name+" is new: "+got[name])
 		}
 	}
-	if len(diff) > 0 {
-		t.Errorf("%s: %d differences\n  %s", what, len(diff), strings.Join(diff[:min(len(diff), 10)], "\n  "))
-	}
+	return diff
 }
