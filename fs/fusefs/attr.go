@@ -51,33 +51,48 @@ func joinTime(sec uint64, nsec uint32) int64 {
 	return s*1e9 + int64(nsec)
 }
 
-// entry fills the answer to a request that names a node. since is inval.mark() from before the core was asked: if another face changed
-// something meanwhile, the kernel uses the answer once and does not keep it.
-func (m *mount) entry(actor *fs.Actor, a *fs.Attr, since uint64, out *fuse.EntryOut) {
+// moment is taken before the core is asked for what the kernel may keep.
+type moment struct {
+	events uint64 // of other faces
+	writes uint64 // clock of ioTable
+}
+
+func (m *mount) now() moment { return moment{m.inval.mark(), m.io.clock.Load()} }
+
+// entry fills the answer to a request that names a node. If another face changed something since, the kernel uses the answer once and does not
+// keep it. Attributes of a file that the kernel writes on its own are never kept: a mapping changes them without a word, and so does the
+// commit at close.
+func (m *mount) entry(actor *fs.Actor, a *fs.Attr, since moment, out *fuse.EntryOut) {
 	if node := m.nodes.current(a.Ino); m.mixes(actor, node, a) {
 		m.moveNode(node)
 	}
 	out.NodeId = m.nodes.tell(a.Ino)
 	out.Generation = 1
 	fillAttr(a, &out.Attr)
-	if m.inval.quietSince(since) {
-		out.SetEntryTimeout(m.opts.EntryTimeout)
-		out.SetAttrTimeout(m.opts.AttrTimeout)
-		m.told.set(out.NodeId, a.Version)
+	if !m.inval.quietSince(since.events) {
+		return
 	}
+	out.SetEntryTimeout(m.opts.EntryTimeout)
+	if !m.io.written(out.NodeId, since.writes) {
+		out.SetAttrTimeout(m.opts.AttrTimeout)
+	}
+	m.told.set(out.NodeId, a.Version)
 }
 
 // attrOut answers a request for the attributes of a node. Those of a node that is not the file's current one are never cached: see nodes.go.
-func (m *mount) attrOut(actor *fs.Actor, node uint64, a *fs.Attr, since uint64, out *fuse.AttrOut) fuse.Status {
+func (m *mount) attrOut(actor *fs.Actor, node uint64, a *fs.Attr, since moment, out *fuse.AttrOut) fuse.Status {
 	if m.mixes(actor, node, a) {
 		m.moveNode(node)
 		return staleNode
 	}
 	fillAttr(a, &out.Attr)
-	if m.inval.quietSince(since) && m.nodes.current(a.Ino) == node {
-		out.SetTimeout(m.opts.AttrTimeout)
-		m.told.set(node, a.Version)
+	if !m.inval.quietSince(since.events) || m.nodes.current(a.Ino) != node {
+		return fuse.OK
 	}
+	if !m.io.written(node, since.writes) {
+		out.SetTimeout(m.opts.AttrTimeout)
+	}
+	m.told.set(node, a.Version)
 	return fuse.OK
 }
 
@@ -103,7 +118,7 @@ func (m *mount) mixes(actor *fs.Actor, node uint64, a *fs.Attr) bool {
 
 // GetAttr is stat(2) and fstat(2).
 func (m *mount) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
-	since := m.inval.mark()
+	since := m.now()
 	actor := m.actor(&in.InHeader)
 	a, err := m.fs.GetAttr(m.base, actor, m.nodes.ino(in.NodeId))
 	if err != nil {
@@ -114,7 +129,7 @@ func (m *mount) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut
 
 // SetAttr is chmod, chown, utimensat, truncate and ftruncate.
 func (m *mount) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOut) fuse.Status {
-	since := m.inval.mark()
+	since := m.now()
 	ino, actor := m.nodes.ino(in.NodeId), m.actor(&in.InHeader)
 	ctx, cancel := m.transfer()
 	defer cancel()

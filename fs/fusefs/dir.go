@@ -70,7 +70,7 @@ func (m *mount) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryLi
 
 // ReadDirPlus lists names with attributes.
 func (m *mount) ReadDirPlus(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
-	since := m.inval.mark()
+	since := m.now()
 	actor := m.actor(&in.InHeader)
 	return m.list(in, direntPlusBytes, func(e fuse.DirEntry, a *fs.Attr) bool {
 		eo := out.AddDirLookupEntry(e)

@@ -15,7 +15,7 @@ func (m *mount) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *f
 	if len(name) > fs.MaxName { // can't be there, and programs are told so in other words
 		return fuse.Status(syscall.ENAMETOOLONG)
 	}
-	since := m.inval.mark()
+	since := m.now()
 	actor := m.actor(in)
 	a, err := m.fs.Lookup(m.base, actor, m.nodes.ino(in.NodeId), name)
 	if errors.Is(err, syscall.ENOENT) {
@@ -35,7 +35,7 @@ func (m *mount) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *f
 func volatile(name string) bool { return strings.Contains(name, "@_@") }
 
 // made ends an operation that made an entry. Nothing but a node can have been missing.
-func (m *mount) made(op string, in *fuse.InHeader, a *fs.Attr, err error, since uint64, out *fuse.EntryOut) fuse.Status {
+func (m *mount) made(op string, in *fuse.InHeader, a *fs.Attr, err error, since moment, out *fuse.EntryOut) fuse.Status {
 	if err != nil {
 		return m.nodeStatus(op, in, err)
 	}
@@ -45,7 +45,7 @@ func (m *mount) made(op string, in *fuse.InHeader, a *fs.Attr, err error, since 
 
 // Mknod makes a FIFO, a socket, a device or an empty regular file.
 func (m *mount) Mknod(_ <-chan struct{}, in *fuse.MknodIn, name string, out *fuse.EntryOut) fuse.Status {
-	since := m.inval.mark()
+	since := m.now()
 	ctx, cancel := m.change()
 	defer cancel()
 	a, err := m.fs.Mknod(ctx, m.actor(&in.InHeader), m.nodes.ino(in.NodeId), name, in.Mode, in.Rdev)
@@ -54,7 +54,7 @@ func (m *mount) Mknod(_ <-chan struct{}, in *fuse.MknodIn, name string, out *fus
 
 // Mkdir makes a directory.
 func (m *mount) Mkdir(_ <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
-	since := m.inval.mark()
+	since := m.now()
 	ctx, cancel := m.change()
 	defer cancel()
 	a, err := m.fs.Mkdir(ctx, m.actor(&in.InHeader), m.nodes.ino(in.NodeId), name, in.Mode&permBits)
@@ -63,7 +63,7 @@ func (m *mount) Mkdir(_ <-chan struct{}, in *fuse.MkdirIn, name string, out *fus
 
 // Symlink makes a symbolic link called name to target.
 func (m *mount) Symlink(_ <-chan struct{}, in *fuse.InHeader, target, name string, out *fuse.EntryOut) fuse.Status {
-	since := m.inval.mark()
+	since := m.now()
 	ctx, cancel := m.change()
 	defer cancel()
 	a, err := m.fs.Symlink(ctx, m.actor(in), m.nodes.ino(in.NodeId), name, target)
@@ -72,7 +72,7 @@ func (m *mount) Symlink(_ <-chan struct{}, in *fuse.InHeader, target, name strin
 
 // Link gives a file another name.
 func (m *mount) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse.EntryOut) fuse.Status {
-	since := m.inval.mark()
+	since := m.now()
 	ctx, cancel := m.change()
 	defer cancel()
 	a, err := m.fs.Link(ctx, m.actor(&in.InHeader), m.nodes.ino(in.Oldnodeid), m.nodes.ino(in.NodeId), name)

@@ -17,6 +17,7 @@ type openFile struct {
 	node     uint64 // under which the kernel opened it
 	actor    *fs.Actor
 	writable bool
+	writer   bool        // counted by ioTable.addWriter
 	dirty    atomic.Bool // something went through this process that is not committed yet
 }
 
@@ -59,7 +60,7 @@ func (m *mount) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse
 	if priv && in.Mode&fuse.OPEN_KILL_SUIDGID != 0 {
 		m.killPrivileges(ctx, actor, of.node)
 	}
-	m.opened(of, flags, out)
+	m.opened(of, flags, false, out)
 	return fuse.OK
 }
 
@@ -108,9 +109,15 @@ func (m *mount) place(ctx context.Context, of *openFile, node uint64, p placemen
 //
 // Between the commit of another face and its event, an open gets the new content while the kernel still has the old size, at which it would cut
 // off what is read. So the kernel must have the attributes of the version that was opened, or none. While other faces are at work it
-// is not enough that it was told, because the answer that told it may not have arrived.
-func (m *mount) opened(of *openFile, flags int, out *fuse.OpenOut) {
-	if v := of.h.Version(); m.inval.busy() || v != 0 && !m.told.is(of.node, v) {
+// is not enough that it was told, because the answer that told it may not have arrived. Nor may it keep what it has of a file that it will write
+// on its own, unless the file is fresh: then it has nothing.
+func (m *mount) opened(of *openFile, flags int, fresh bool, out *fuse.OpenOut) {
+	v := of.h.Version()
+	if of.writable && of.h.Backing() != nil {
+		of.writer = true
+		m.io.addWriter(of.node)
+	}
+	if m.inval.busy() || of.writer && !fresh || v != 0 && !m.told.is(of.node, v) {
 		m.inval.attributes(of.node)
 	}
 	if flags&syscall.O_TRUNC != 0 {
@@ -139,7 +146,7 @@ func (m *mount) Tmpfile(_ <-chan struct{}, in *fuse.CreateIn, out *fuse.CreateOu
 type maker func(ctx context.Context, a *fs.Actor, flags int, through bool) (fs.Attr, *fs.Handle, error)
 
 func (m *mount) create(op string, in *fuse.CreateIn, out *fuse.CreateOut, mk maker) fuse.Status {
-	since := m.inval.mark()
+	since := m.now()
 	actor := m.actor(&in.InHeader)
 	ctx, cancel := m.transfer()
 	defer cancel()
@@ -167,7 +174,7 @@ func (m *mount) create(op string, in *fuse.CreateIn, out *fuse.CreateOut, mk mak
 		m.killPrivileges(ctx, actor, of.node)
 		a.Mode = withoutPrivileges(a.Mode)
 	}
-	m.opened(of, flags, &out.OpenOut)
+	m.opened(of, flags, of.h.Version() == 0, &out.OpenOut)
 	m.entry(actor, &a, since, &out.EntryOut)
 	return fuse.OK
 }
@@ -191,21 +198,16 @@ func (m *mount) Fsync(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 	return m.commit("fsync", of, func(ctx context.Context) error { return of.h.Sync(ctx, dataOnly) })
 }
 
-// commit runs one of the core's commits. A new version may come with times that the kernel has not seen, because a program wrote through a
-// mapping of the backing file.
+// commit runs one of the core's commits. Where it changes attributes without the kernel knowing, the kernel was never allowed to keep them.
 func (m *mount) commit(op string, of *openFile, run func(context.Context) error) fuse.Status {
 	ctx, cancel := m.transfer()
 	defer cancel()
-	before := of.h.Version()
 	of.dirty.Store(false)
 	if err := run(ctx); err != nil {
 		of.dirty.Store(true)
 		m.io.taint(of.node)
 		m.inval.attributes(of.node)
 		return m.status(op, of.ino, err)
-	}
-	if of.h.Backing() != nil && of.h.Version() != before {
-		m.inval.attributes(of.node)
 	}
 	return fuse.OK
 }
@@ -220,6 +222,9 @@ func (m *mount) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 		m.io.taint(of.node)
 	}
 	m.io.leave(of.node, of.h)
-	of.h.Release()
+	of.h.Release() // commits what a mapping wrote after the last close
+	if of.writer {
+		m.io.dropWriter(of.node)
+	}
 	m.nodes.tidy(of.ino, m.io.open)
 }

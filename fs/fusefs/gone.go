@@ -58,11 +58,11 @@ func (m *mount) isGone(h *fuse.InHeader, dir uint64) bool {
 
 // missing is the answer to a LOOKUP that found nothing. Other faces replace whole directories in one go, so while they are at work the absence
 // of a name may be that of its directory. The mount itself removes only empty ones, of which the absence of a name was true.
-func (m *mount) missing(h *fuse.InHeader, name string, since uint64, out *fuse.EntryOut) fuse.Status {
+func (m *mount) missing(h *fuse.InHeader, name string, since moment, out *fuse.EntryOut) fuse.Status {
 	if m.inval.busy() && m.isGone(h, h.NodeId) {
 		return m.gone.status(h.Pid, h.NodeId)
 	}
-	if m.inval.quietSince(since) && !volatile(name) {
+	if m.inval.quietSince(since.events) && !volatile(name) {
 		out.SetEntryTimeout(m.opts.NegativeTimeout)
 	}
 	return fuse.OK // NodeId 0: no such name

@@ -47,6 +47,7 @@ type ioTable struct {
 	through  atomic.Int64 // opens served by the kernel so far
 	cached   atomic.Int64 // and by this process
 	shards   [64]ioShard
+	ended    [1 << 10]atomic.Uint64 // clock when a writer of a node that hashes here was dropped
 }
 
 type ioShard struct {
@@ -56,8 +57,9 @@ type ioShard struct {
 
 // ioNode is a node that is open, or about to be.
 type ioNode struct {
-	users int // of this struct: one per open handle and one per lock; guarded by ioShard.mu
-	opens int // open handles; guarded by ioShard.mu
+	users   int // of this struct: one per open handle, writer and lock; guarded by ioShard.mu
+	opens   int // open handles; guarded by ioShard.mu
+	writers int // handles through which the kernel may write on its own; guarded by ioShard.mu
 
 	mu      sync.Mutex
 	mode    ioMode      // guarded by mu, like all below
@@ -259,6 +261,46 @@ func (t *ioTable) cachedVersion(node uint64) (version int64, ok bool) {
 		return 0, false
 	}
 	return n.views[0].Version(), true
+}
+
+// addWriter counts a handle through which the kernel may change a node's attributes without a request.
+func (t *ioTable) addWriter(node uint64) {
+	s := t.shard(node)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.nodes[node]
+	if n == nil {
+		n = s.add(node)
+	}
+	n.writers++
+	n.users++
+}
+
+// dropWriter ends addWriter, after the last commit of the handle.
+func (t *ioTable) dropWriter(node uint64) {
+	s := t.shard(node)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.endOf(node).Store(t.clock.Add(1))
+	n := s.nodes[node]
+	n.writers--
+	n.users--
+	if n.users == 0 {
+		delete(s.nodes, node)
+	}
+}
+
+func (t *ioTable) endOf(node uint64) *atomic.Uint64 {
+	return &t.ended[(node^node>>genShift)%uint64(len(t.ended))]
+}
+
+// written tells whether a node has had a writer at any moment since the clock was as given. It may say yes because of another node.
+func (t *ioTable) written(node, since uint64) bool {
+	s := t.shard(node)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.nodes[node]
+	return n != nil && n.writers > 0 || t.endOf(node).Load() > since
 }
 
 // setPrivileged remembers whether writes to an open node have set-user-id bits to clear.
