@@ -287,3 +287,24 @@ func TestRetarget(t *testing.T) {
 		t.Errorf("the first target: %v", err)
 	}
 }
+
+func TestReplacedFileCanBeOpenedForAMoment(t *testing.T) {
+	c := newCore(t)
+	old := c.put("/a", "old")
+	c.put("/b", "new")
+	ok(t, c.Rename(t.Context(), c.mount, RootIno, "b", RootIno, "a", 0))
+	h, err := c.OpenIno(t.Context(), c.mount, old.Ino(), os.O_RDONLY, true) // a kernel that had just looked the name up
+	ok(t, err)
+	if got := c.read(h); got != "old" {
+		t.Errorf("got %q", got)
+	}
+	c.endAllLingering()
+	if _, err := c.GetAttr(t.Context(), c.mount, old.Ino()); err != nil {
+		t.Errorf("while it is open: %v", err)
+	}
+	h.Release()
+	if _, err := c.GetAttr(t.Context(), c.mount, old.Ino()); !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("after the last close: %v", err)
+	}
+	c.noOrphans()
+}

@@ -36,26 +36,27 @@ type Options struct {
 // Lock order: table.mu before view.mu before source.mu; no lock is held while events are delivered, and none but view.mu while
 // the store or the database is called.
 type FS struct {
-	db       *meta.DB
-	store    objstore.Store
-	opts     Options
-	log      *slog.Logger
-	staging  *staging
-	table    *openTable
-	sources  *sourceTable
-	events   broker
-	settler  *settler
-	commits  atomic.Uint64 // by the mount, so far
-	thaws    bool          // a published file can be given to a writer on the mount (view.thaw)
-	tenants  sync.Map      // name -> meta.Tenant, and id -> name
-	keys     keyGuard
-	copyMu   sync.Mutex
-	copies   []unfinished  // guarded by copyMu
-	lockMu   sync.Mutex    // looks for locks and new ones, one at a time
-	noLocks  sync.Map      // ids of tenants that have no WebDAV lock, so that writers need not look
-	patience time.Duration // how long a writer on the mount waits for slow readers of other faces
-	stop     context.CancelFunc
-	work     sync.WaitGroup
+	db        *meta.DB
+	store     objstore.Store
+	opts      Options
+	log       *slog.Logger
+	staging   *staging
+	table     *openTable
+	sources   *sourceTable
+	events    broker
+	settler   *settler
+	lingering lingerers
+	commits   atomic.Uint64 // by the mount, so far
+	thaws     bool          // a published file can be given to a writer on the mount (view.thaw)
+	tenants   sync.Map      // name -> meta.Tenant, and id -> name
+	keys      keyGuard
+	copyMu    sync.Mutex
+	copies    []unfinished  // guarded by copyMu
+	lockMu    sync.Mutex    // looks for locks and new ones, one at a time
+	noLocks   sync.Map      // ids of tenants that have no WebDAV lock, so that writers need not look
+	patience  time.Duration // how long a writer on the mount waits for slow readers of other faces
+	stop      context.CancelFunc
+	work      sync.WaitGroup
 }
 
 // Open starts the core over a metadata database and an object store: it ends what a crash left half done and drops what was never
@@ -148,6 +149,7 @@ func (o Options) withDefaults() Options {
 func (f *FS) Close(ctx context.Context) error {
 	f.stop()
 	f.work.Wait()
+	f.endAllLingering()
 	return errors.Join(f.settler.settle(ctx), f.db.Flush(ctx))
 }
 

@@ -30,6 +30,7 @@ const fsckPage = 1000
 // changes nothing. Each problem is reported with the path of the file that it harms.
 func (f *FS) Fsck(ctx context.Context, o FsckOptions, report func(problem string)) (FsckReport, error) {
 	var r FsckReport
+	f.endAllLingering()
 	found, err := f.db.Check(ctx)
 	if err != nil {
 		return r, fail("fsck", "", err)

@@ -30,6 +30,7 @@ const gcBatch = 256
 // publication and commit leaves. now ends every grace at once. Objects somebody is reading stay for the next time.
 func (f *FS) GC(ctx context.Context, now bool) (GCReport, error) {
 	var r GCReport
+	f.endAllLingering()
 	// What replaced them has to be durable before old objects go.
 	if err := errors.Join(f.settler.settle(ctx), f.db.Flush(ctx)); err != nil {
 		return r, fail("gc", "", err)

@@ -41,6 +41,11 @@ func (t *openTable) hold(ino Ino) *openIno {
 	for t.dying[ino] > 0 {
 		t.lived.Wait()
 	}
+	return t.add(ino)
+}
+
+// add is hold for a caller with mu.
+func (t *openTable) add(ino Ino) *openIno {
 	e := t.open[ino]
 	if e == nil {
 		e = &openIno{ino: ino}
@@ -143,8 +148,10 @@ func (t *openTable) len() int {
 // reaper decides, inside a transaction that takes last names away, which nodes stay because they are held. The others can't be
 // opened any more until done.
 type reaper struct {
-	t    *openTable
-	gone []Ino
+	t      *openTable
+	gone   []Ino
+	linger bool       // nodes that nobody holds are held here
+	held   []*openIno // for that
 }
 
 func (t *openTable) reaper() *reaper { return &reaper{t: t} }
@@ -154,6 +161,10 @@ func (r *reaper) keep(ino Ino) bool {
 	r.t.mu.Lock()
 	defer r.t.mu.Unlock()
 	if r.t.open[ino] != nil {
+		return true
+	}
+	if r.linger {
+		r.held = append(r.held, r.t.add(ino))
 		return true
 	}
 	r.t.dying[ino]++

@@ -212,9 +212,11 @@ func (f *FS) rename(ctx context.Context, a *Actor, args meta.RenameArgs) (meta.R
 		return meta.Renamed{}, err
 	}
 	r := f.table.reaper()
+	r.linger = args.Flags&meta.RenameTree == 0 && f.lingering.room()
 	args.Keep = r.keep
 	done, err := f.db.Rename(ctx, args, durabilityFor(a))
 	r.done()
+	defer f.linger(r.held)
 	if err != nil {
 		return done, err
 	}
