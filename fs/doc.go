@@ -23,8 +23,8 @@
 //	Write, ReadFrom                     the kernel writes it (through), or WriteAt does
 //	Commit:                             Flush, Sync:
 //	  fsync, adopt into the store         one transaction: version "staged", the work file is the version
-//	  one transaction: version "stored" Release of the last handle: rename into the store
-//	                                    settler, every few seconds: flush the store, mark as "stored"
+//	  one transaction: version "stored" settler, every few seconds after the last Release: rename into the store,
+//	                                      flush it, mark as "stored"
 //
 // A version is immutable once no handle can write its file. A reader of another face that meets one which still can be written waits an
 // instant for the kernel to release it, and else gives it bytes of its own (openIno.cool). A writer on the mount that meets readers whose kernel
@@ -36,9 +36,10 @@
 // # Concurrency and ownership
 //
 // All methods of FS may be called from any goroutine; so may those of a Handle, with Release as the last. A Reader or Writer belongs to one
-// goroutine, but for Reader.ReadAt. Byte slices are not kept after a call returns. Lock order: openIno.mu, view.mu, source.mu; the leaf
-// locks openTable.mu, sourceTable.mu, settler.mu and keyGuard.mu are held for map accesses only. The store and the database are called under
-// openIno.mu and view.mu, never under a leaf lock; events are delivered under none.
+// goroutine, but for Reader.ReadAt. Byte slices are not kept after a call returns. Lock order: openIno.mu, view.wmu, view.mu, source.mu; the leaf
+// locks openTable.mu, sourceTable.mu, settler.mu, lingerers.mu and keyGuard.mu are held for map accesses only. Uploads and fsync happen under
+// openIno.mu and view.wmu, which readers and stat do not take; a commit in the database under view.mu too, so that the row and the view change
+// together; nothing under a leaf lock. Events are delivered under none.
 //
 // # Permissions
 //

@@ -33,8 +33,7 @@ type Options struct {
 
 // FS is the file system: every rule about files lives in its methods. They may be called from any goroutine.
 //
-// Lock order: table.mu before view.mu before source.mu; no lock is held while events are delivered, and none but view.mu while
-// the store or the database is called.
+// doc.go says in which order locks are taken.
 type FS struct {
 	db        *meta.DB
 	store     objstore.Store
