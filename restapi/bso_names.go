@@ -104,8 +104,12 @@ func clientProps(in map[string]json.RawMessage) (map[string]json.RawMessage, err
 		}
 		out[spelling(name)] = json.RawMessage(compact(value))
 	}
-	if p := textOf(out[fs.PropFullObjectPath]); dotted(p) || strings.ContainsRune(p, 0) {
+	p := textOf(out[fs.PropFullObjectPath])
+	if dotted(p) || strings.ContainsRune(p, 0) {
 		return nil, bsoIllegal("fullObjectPath")
+	}
+	if _, err := homeOf("", p); err != nil { // or no upload could ever be stored there
+		return nil, err
 	}
 	if !plainHeader(textOf(out[fs.PropContentType])) {
 		return nil, bsoIllegal("contentType")
