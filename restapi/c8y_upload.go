@@ -24,7 +24,6 @@ type binaryUpload struct {
 	r      *http.Request
 	actor  *fs.Actor
 	writer *fs.Writer
-	name   string // that the writer was opened for
 	done   func() // leaves the directory
 }
 
@@ -72,22 +71,18 @@ func (u *binaryUpload) receive(w http.ResponseWriter) (fs.Info, error) {
 	return u.commit(f)
 }
 
-// take streams the file into the core. The object may still follow, so the name is a guess.
+// take streams the file into the core. The object may still follow, so the name is a guess, and the directory is made only for a form that is
+// whole: until then the file is on its way to the root.
 func (u *binaryUpload) take(f *form, bytes io.Reader) error {
 	u.drop()
 	name, err := uploadName(f)
 	if err != nil {
 		return err
 	}
-	ctx := u.r.Context()
-	if u.done, err = u.s.ensureDir(ctx, u.actor, inventoryDir); err != nil {
-		return err
-	}
-	u.writer, err = u.s.fs.NewWriter(ctx, u.actor, fs.Target{Dir: inventoryDir, Name: name, Alias: true})
+	u.writer, err = u.s.fs.NewWriter(u.r.Context(), u.actor, fs.Target{Dir: "/", Name: name, Alias: true})
 	if err != nil {
 		return err
 	}
-	u.name = name
 	if u.r.ContentLength <= md5Limit {
 		u.writer.WantMD5()
 	}
@@ -124,10 +119,11 @@ func (u *binaryUpload) commit(f *form) (fs.Info, error) {
 	props = append(props, fs.Property{Name: fs.PropOriginalFileName, Value: fs.JSONString(name)},
 		fs.Property{Name: fs.PropUser, Value: fs.JSONString(owner)})
 	ctx := context.WithoutCancel(u.r.Context())
-	if name != u.name { // the object came behind the file
-		if err := u.writer.Retarget(ctx, fs.Target{Dir: inventoryDir, Name: name, Alias: true}); err != nil {
-			return fs.Info{}, err
-		}
+	if u.done, err = u.s.ensureDir(ctx, u.actor, inventoryDir); err != nil {
+		return fs.Info{}, err
+	}
+	if err := u.writer.Retarget(ctx, fs.Target{Dir: inventoryDir, Name: name, Alias: true}); err != nil {
+		return fs.Info{}, err
 	}
 	info, _, err := u.writer.Commit(ctx, fs.CommitOptions{ContentType: f.contentType(), Props: props, ExpectSize: f.received})
 	return info, err
