@@ -23,7 +23,7 @@ RACE        ?= -race
 TESTFLAGS   ?=
 BENCHFLAGS  ?=
 RUN_TOOLS   := gcc fusermount3
-TEST_TOOLS  := gcc fusermount3 litmus rsync sqlite3 git curl
+TEST_TOOLS  := gcc fusermount3 litmus rsync sqlite3 git curl strace
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ifneq ($(CI),)
 export TOTE_MUST_RUN := 1

@@ -148,5 +148,6 @@ func (db *DB) Flush(ctx context.Context) error {
 	if db.closed.Load() {
 		return errClosed
 	}
+	db.refillReserve()
 	return db.flush.wait(ctx, db.flush.commit.Load())
 }

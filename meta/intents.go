@@ -56,7 +56,7 @@ func (db *DB) DueIntents(ctx context.Context, now int64, limit int) ([]Intent, e
 // ClaimIntent asks for leave to delete an object. When a version needs it again the intent is dropped and the answer
 // is false. After true the caller deletes the object and calls FinishIntent; a crash between repeats the deletion.
 func (db *DB) ClaimIntent(ctx context.Context, key string, d Durability) (del bool, err error) {
-	err = db.update(ctx, d, func(t *tx) error {
+	err = db.updateFreeing(ctx, d, func(t *tx) error {
 		ok, err := t.hasIntent(key)
 		if del = ok; err != nil || !ok {
 			return err
@@ -72,7 +72,7 @@ func (db *DB) ClaimIntent(ctx context.Context, key string, d Durability) (del bo
 
 // FinishIntent records that the object was deleted.
 func (db *DB) FinishIntent(ctx context.Context, key string, d Durability) error {
-	return db.update(ctx, d, func(t *tx) error { return t.deleteIntent(key) })
+	return db.updateFreeing(ctx, d, func(t *tx) error { return t.deleteIntent(key) })
 }
 
 // AddIntent plans to delete an object at a time, or at the earlier one that was planned before.

@@ -44,6 +44,7 @@ type DB struct {
 	versions idBlock // guarded by mu
 	changes  int     // guarded by mu: whose counts are not in their tenants
 	closed   atomic.Bool
+	reserved atomic.Bool   // space is held back for deletions
 	done     chan struct{} // closed with it
 }
 
@@ -117,6 +118,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	if err := db.open(); err != nil {
 		return nil, errors.Join(wrap(err), db.closeConns())
 	}
+	db.refillReserve()
 	return db, nil
 }
 

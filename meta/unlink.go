@@ -38,7 +38,7 @@ func (t *tx) needEmpty(dir Ino) error {
 
 // remove is what Unlink and Rmdir share; kind refuses nodes that are not the method's.
 func (db *DB) remove(ctx context.Context, a UnlinkArgs, d Durability, kind func(*tx, Attr) error) (out Removed, err error) {
-	err = db.update(ctx, d, func(t *tx) error {
+	err = db.updateFreeing(ctx, d, func(t *tx) error {
 		if _, err := t.dir(a.Parent); err != nil {
 			return err
 		}
@@ -171,7 +171,7 @@ func (db *DB) Orphans(ctx context.Context) ([]Attr, error) {
 
 // DropOrphan deletes a node that lost its last name while it was open. A node with a name is EINVAL.
 func (db *DB) DropOrphan(ctx context.Context, ino Ino, d Durability) (out Removed, err error) {
-	err = db.update(ctx, d, func(t *tx) error {
+	err = db.updateFreeing(ctx, d, func(t *tx) error {
 		n, err := t.attr(ino)
 		if err != nil {
 			return err

@@ -132,7 +132,7 @@ func (db *DB) Pending(ctx context.Context) (staged []Version, redos []Redo, err 
 // MarkStored records that the bytes of versions arrived in the object store. A version that was replaced or deleted
 // meanwhile is skipped, and its object gets an intent.
 func (db *DB) MarkStored(ctx context.Context, stored []Stored, d Durability) error {
-	return db.update(ctx, d, func(t *tx) error {
+	return db.updateFreeing(ctx, d, func(t *tx) error {
 		for _, s := range stored {
 			if err := t.markStored(s); err != nil {
 				return err
