@@ -301,7 +301,7 @@ func (w *crasher) sample() error {
 		}
 		for _, f := range []Face{w.s.dav(), w.s.rest()} {
 			if b, err := f.Get(path); err != nil || mark(b) != want {
-				return fmt.Errorf("%s through %s: %s, %v, want %s", path, f.Name(), mark(b), err, want)
+				return fmt.Errorf("%s through %s: %s, %w, want %s", path, f.Name(), mark(b), err, want)
 			}
 		}
 	}

@@ -139,7 +139,7 @@ func (r *randomRun) ownPair(w uint64, rnd *rand.Rand) error {
 		return fmt.Errorf("remove %s: %w", path, err)
 	}
 	if _, err := rf.Get(path); !isErrno(err, syscall.ENOENT) {
-		return fmt.Errorf("%s is removed, and reading it through %s gives %v", path, rf.Name(), err)
+		return fmt.Errorf("%s is removed, and reading it through %s gives %w", path, rf.Name(), err)
 	}
 	return nil
 }

@@ -50,9 +50,6 @@ func withArgs(args ...string) option { return func(s *server) { s.args = append(
 // withData uses a data directory that exists already.
 func withData(dir string) option { return func(s *server) { s.data = dir } }
 
-// withoutMount serves HTTP only.
-func withoutMount() option { return func(s *server) { s.mnt = "" } }
-
 // withErrors expects errors in the log.
 func withErrors() option { return func(s *server) { s.quiet = true } }
 

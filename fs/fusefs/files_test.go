@@ -271,10 +271,10 @@ func oneFile(path string, data []byte) error {
 		return err
 	}
 	if st, err := os.Stat(path); err != nil || st.Size() != int64(len(data)) {
-		return fmt.Errorf("stat %s: %v %v", path, st, err)
+		return fmt.Errorf("stat %s: %v %w", path, st, err)
 	}
 	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, data) {
-		return fmt.Errorf("read %s: %s %v", path, brief(got), err)
+		return fmt.Errorf("read %s: %s %w", path, brief(got), err)
 	}
 	return os.Remove(path)
 }

@@ -213,8 +213,10 @@ func TestNodes(t *testing.T) {
 	if nt.current(7) != n1 {
 		t.Error("a late mover moves it again")
 	}
-	if nt.tell(7) != n1 || nt.tell(7) != n1 {
-		t.Error("the kernel is told another node")
+	for range 2 {
+		if nt.tell(7) != n1 {
+			t.Error("the kernel is told another node")
+		}
 	}
 	if got := nt.all(7); len(got) != 2 || got[0] != 7 || got[1] != n1 {
 		t.Errorf("all: %x", got)

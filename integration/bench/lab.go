@@ -211,7 +211,7 @@ func freeAddr() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	return s.Addr().String(), nil
 }
 
