@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -276,8 +277,10 @@ func TestRegressThawTakesAnotherInodeAfterEBUSY(t *testing.T) {
 	r := must(c.OpenReader(t.Context(), c.dav, "/a"))(t)
 	pr, pw := io.Pipe()
 	var wg sync.WaitGroup
-	wg.Go(func() { r.SendTo(pw, 0, r.Size()) }) // a slow client
-	time.Sleep(20 * time.Millisecond)
+	wg.Go(func() { r.SendTo(pw, 0, r.Size()) })             // a slow client
+	for src := r.src; src.mu.TryLock(); runtime.Gosched() { // until it has begun
+		src.mu.Unlock()
+	}
 	_, err := c.OpenIno(t.Context(), c.mount, h1.Ino(), os.O_RDWR, true)
 	if !errors.Is(err, syscall.EBUSY) {
 		t.Errorf("open(2) for writing while somebody downloads slowly: %v", err)
@@ -450,7 +453,9 @@ func TestRegressMtime(t *testing.T) {
 		c := newCore(t)
 		c.put("/a", "hello")
 		before := must(c.Stat(t.Context(), c.dav, "/a"))(t).Attr().Mtime
-		time.Sleep(20 * time.Millisecond)
+		for time.Now().UnixNano() <= before { // the clock has to move on
+			runtime.Gosched()
+		}
 		h := c.open("/a", os.O_WRONLY|os.O_TRUNC)
 		ok(t, h.Flush(t.Context()))
 		h.Release()
