@@ -227,8 +227,7 @@ func TestCloseWithWaitingReader(t *testing.T) {
 	}
 	waited, closed := make(chan error), make(chan error)
 	go func() {
-		_, err := db.GetAttr(t.Context(), RootIno)
-		waited <- err
+		waited <- db.read(t.Context(), func(*conn) error { return nil })
 	}()
 	go func() { closed <- db.Close() }()
 	wantErr(t, <-waited, errClosed)
