@@ -41,11 +41,12 @@ func newCheckpointer(db *DB, c *conn, wal *os.File) *checkpointer {
 	return k
 }
 
-// noticeCommit needs DB.mu.
-func (k *checkpointer) noticeCommit() {
-	if k.commits++; k.commits%noticeCommits != 0 {
+// noticeCommits counts n operations that were committed. It needs DB.mu.
+func (k *checkpointer) noticeCommits(n int) {
+	if k.commits += n; k.commits < noticeCommits {
 		return
 	}
+	k.commits = 0
 	select {
 	case k.wake <- struct{}{}:
 	default:
@@ -140,6 +141,9 @@ func (k *checkpointer) copyAndFlush() (logState, error) {
 func (k *checkpointer) restart() error {
 	k.db.mu.Lock()
 	defer k.db.mu.Unlock()
+	if err := k.db.commitPending(); err != nil {
+		return err
+	}
 	s, err := k.run("RESTART")
 	if k.retryAt = 0; s.busy {
 		k.retryAt = s.total + k.limit.restart/4

@@ -23,12 +23,14 @@ type conn struct {
 	raw   *sqlite3.SQLiteConn
 	stmts map[string]*stmt
 	args  []driver.NamedValue // scratch: the driver copies arguments before it returns
+	rec   *recorder           // of the operation that runs, nil when it need not be done again
 }
 
 // stmt is a prepared statement and room for one of its rows. It must not be used again while its rows are read.
 type stmt struct {
-	raw *sqlite3.SQLiteStmt
-	row row
+	raw   *sqlite3.SQLiteStmt
+	row   row
+	reads bool // changes nothing
 }
 
 // row holds the columns of one row until its statement runs again.
@@ -138,6 +140,7 @@ func (c *conn) changed(text string, args ...any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	c.record(s, text, args)
 	return res.RowsAffected()
 }
 
@@ -193,6 +196,7 @@ func (c *conn) start(text string, args []any) (*stmt, driver.Rows, error) {
 	if s.row == nil {
 		s.row = make(row, len(rows.Columns()))
 	}
+	c.record(s, text, args)
 	return s, rows, nil
 }
 
@@ -206,8 +210,27 @@ func (c *conn) prepare(text string) (*stmt, error) {
 		return nil, fmt.Errorf("prepare %q: %w", text, err)
 	}
 	s := &stmt{raw: raw.(*sqlite3.SQLiteStmt)}
+	s.reads = s.raw.Readonly()
 	c.stmts[text] = s
 	return s, nil
+}
+
+// recorder keeps what an operation changed, so that it can be done again.
+type recorder struct {
+	statements []statement
+	buf        []byte // of their arguments
+}
+
+func (r *recorder) reset() { r.statements, r.buf = r.statements[:0], r.buf[:0] }
+
+// record keeps a statement that changed something.
+func (c *conn) record(s *stmt, text string, args []any) {
+	if c.rec == nil || s.reads {
+		return
+	}
+	start := len(c.rec.buf)
+	c.rec.buf = encodeArgs(c.rec.buf, args)
+	c.rec.statements = append(c.rec.statements, statement{text: text, args: c.rec.buf[start:]})
 }
 
 // bind converts arguments to the driver's types. The result is good until the next call.

@@ -62,6 +62,12 @@ func isTaken(err error) bool {
 		e.ExtendedCode == sqlite3.ErrConstraintUnique)
 }
 
+// isFull says that the disk has no room.
+func isFull(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && (errnoOf(e) == syscall.ENOSPC || errnoOf(e) == syscall.EDQUOT)
+}
+
 // isBroken says that the disk failed, as opposed to being full or busy.
 func isBroken(err error) bool {
 	var e sqlite3.Error

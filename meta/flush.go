@@ -149,5 +149,8 @@ func (db *DB) Flush(ctx context.Context) error {
 		return errClosed
 	}
 	db.refillReserve()
+	if err := db.settlePending(); err != nil {
+		return wrap(err)
+	}
 	return db.flush.wait(ctx, db.flush.commit.Load())
 }

@@ -39,8 +39,11 @@ func (db *DB) fillBlock(name string, b *idBlock) error {
 		return nil
 	}
 	size := int64(max(db.opts.InoBlock, idsPerTx))
+	if err := db.commitPending(); err != nil {
+		return err
+	}
 	var limit int64
-	err := db.attempt(func(t *tx) error {
+	commit, err := db.attempt(func(t *tx) error {
 		r, ok, err := t.one("UPDATE counters SET value = value + ? WHERE name = ? RETURNING value", size, name)
 		if err == nil && !ok {
 			err = fmt.Errorf("counter %s is missing: %w", name, syscall.EIO)
@@ -55,5 +58,5 @@ func (db *DB) fillBlock(name string, b *idBlock) error {
 		return err
 	}
 	b.next, b.limit = limit-size, limit
-	return db.flush.wait(context.Background(), db.flush.committed())
+	return db.flush.wait(context.Background(), commit)
 }

@@ -20,6 +20,7 @@ type Options struct {
 	ReadConns int              // reading connections, 4
 	NoSync    bool             // never flush: for tests and imports that can be repeated
 	InoBlock  int              // numbers taken from the counters at once, 1,024
+	Gather    time.Duration    // how long relaxed operations may share a transaction, 50 ms; negative: each has its own
 	Grace     time.Duration    // from the end of an object's use to its deletion, 10 minutes
 
 	syncWAL func(*os.File) error // flushes the log; tests count and fail it
@@ -36,6 +37,7 @@ type DB struct {
 	file    *os.File // the database, only to flush it; closed after every connection, because that drops SQLite's locks
 	flush   *flusher
 	ckpt    *checkpointer
+	gather  gatherer
 
 	// mu is held for a whole writing transaction. It is taken before every other lock of the package.
 	mu       sync.Mutex
@@ -60,6 +62,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.InoBlock <= 0 {
 		o.InoBlock = 1024
+	}
+	if o.Gather == 0 {
+		o.Gather = 50 * time.Millisecond
 	}
 	if o.Grace == 0 {
 		o.Grace = 10 * time.Minute
@@ -132,7 +137,7 @@ func (db *DB) open() error {
 	if db.w, err = openConn(db.path, false, writerPragmas()); err != nil {
 		return err
 	}
-	if err := migrate(db.w, db.path); err != nil {
+	if err := db.upgrade(); err != nil {
 		return err
 	}
 	if err := db.w.script(tempSchema); err != nil {
@@ -147,7 +152,24 @@ func (db *DB) open() error {
 		db.readers <- c
 		db.opened++
 	}
+	if err := db.startGathering(); err != nil {
+		return err
+	}
 	return db.startWorkers()
+}
+
+// upgrade does what the last run left undone, while the schema is still the one it was done for, and then brings the schema up to date.
+func (db *DB) upgrade() error {
+	r, _, err := db.w.one("SELECT 1 FROM sqlite_master WHERE name = 'counters'")
+	if err != nil {
+		return err
+	}
+	if r != nil {
+		if err := db.replayLeft(); err != nil {
+			return fmt.Errorf("meta: do again what the last run acknowledged: %w", err)
+		}
+	}
+	return migrate(db.w, db.path)
 }
 
 // startWorkers comes last: the log exists by now, and its name is made durable before anyone relies on its bytes.
@@ -189,6 +211,10 @@ func (db *DB) closeConns() error {
 	}
 	if db.w != nil {
 		errs = append(errs, db.w.close())
+	}
+	if db.gather.log != nil {
+		db.gather.timer.Stop()
+		errs = append(errs, db.gather.log.close())
 	}
 	if db.file != nil {
 		errs = append(errs, db.file.Close())

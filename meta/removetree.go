@@ -5,7 +5,7 @@ import "context"
 // RemoveTree removes a node with everything below it in one transaction. Files that have names elsewhere lose only
 // those in the tree. It is one row of the change feed.
 func (db *DB) RemoveTree(ctx context.Context, a RemoveTreeArgs, d Durability) (out RemovedTree, err error) {
-	err = db.updateFreeing(ctx, d, func(t *tx) error {
+	err = db.freeing(ctx, d, db.updateAlone, func(t *tx) error {
 		if _, err := t.dir(a.Parent); err != nil {
 			return err
 		}

@@ -44,10 +44,14 @@ func (db *DB) spendReserve() bool {
 
 // updateFreeing is update for transactions after which less space is needed: on a full disk they get the reserve.
 func (db *DB) updateFreeing(ctx context.Context, d Durability, fn func(*tx) error) error {
-	err := db.update(ctx, d, fn)
+	return db.freeing(ctx, d, db.update, fn)
+}
+
+func (db *DB) freeing(ctx context.Context, d Durability, update func(context.Context, Durability, func(*tx) error) error, fn func(*tx) error) error {
+	err := update(ctx, d, fn)
 	if errors.Is(err, syscall.ENOSPC) && !errors.Is(err, ErrNotFlushed) && db.spendReserve() {
 		db.log.Warn("the disk of the database is full, deletions use the space held back for them", "path", db.path)
-		return db.update(ctx, d, fn)
+		return update(ctx, d, fn)
 	}
 	return err
 }

@@ -8,22 +8,31 @@ import (
 // busyRetries is how often a transaction is begun again after SQLITE_BUSY, each time after the busy timeout.
 const busyRetries = 3
 
-// tx is a writing transaction.
+// tx is one operation in a writing transaction.
 type tx struct {
 	*conn
 	db      *DB
 	now     int64  // frozen when it began
 	counted counts // not yet written
-	changes int    // whose counts are not in their tenants, DB.changes when it is committed
+	changes int    // whose counts are not in their tenants, DB.changes when it is done
 }
 
-// update runs fn in a writing transaction and commits it. fn may run twice and must set its results from scratch.
-// Inside it nothing is cancelled: ctx is looked at before the beginning only.
+// update runs fn in a writing transaction. What is relaxed may share its transaction with others (gatherer); it is as safe as if it did
+// not. fn may run twice and must set its results from scratch. Inside it nothing is cancelled: ctx is looked at before the beginning only.
 func (db *DB) update(ctx context.Context, d Durability, fn func(*tx) error) error {
+	return db.updateAs(ctx, d, db.gathers(d), fn)
+}
+
+// updateAlone is update for what uses scratch tables or changes a lot: it is never gathered with others.
+func (db *DB) updateAlone(ctx context.Context, d Durability, fn func(*tx) error) error {
+	return db.updateAs(ctx, d, false, fn)
+}
+
+func (db *DB) updateAs(ctx context.Context, d Durability, gather bool, fn func(*tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	n, err := db.updateLocked(fn)
+	n, err := db.updateLocked(gather, fn)
 	if err != nil {
 		return wrap(err)
 	}
@@ -36,8 +45,8 @@ func (db *DB) update(ctx context.Context, d Durability, fn func(*tx) error) erro
 	return nil
 }
 
-// updateLocked returns the number of the commit.
-func (db *DB) updateLocked(fn func(*tx) error) (uint64, error) {
+// updateLocked returns the number of the commit, 0 when the operation was gathered.
+func (db *DB) updateLocked(gather bool, fn func(*tx) error) (uint64, error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	if db.closed.Load() {
@@ -46,43 +55,62 @@ func (db *DB) updateLocked(fn func(*tx) error) (uint64, error) {
 	if err := db.fillBlocks(); err != nil {
 		return 0, err
 	}
-	err := db.attempt(fn)
-	for i := 0; i < busyRetries && isBusy(err); i++ {
-		err = db.attempt(fn)
-	}
-	if err != nil {
+	if gather {
+		err := db.gatherOne(fn)
+		for i := 0; i < busyRetries && isBusy(err); i++ {
+			err = db.gatherOne(fn)
+		}
 		return 0, err
 	}
-	db.ckpt.noticeCommit()
-	return db.flush.committed(), nil
+	if err := db.commitPending(); err != nil {
+		return 0, err
+	}
+	n, err := db.attempt(fn)
+	for i := 0; i < busyRetries && isBusy(err); i++ {
+		n, err = db.attempt(fn)
+	}
+	return n, err
 }
 
-// attempt needs mu. A panic of fn rolls back, too.
-func (db *DB) attempt(fn func(*tx) error) error {
-	if err := db.w.run("BEGIN IMMEDIATE"); err != nil {
-		return err
+// attempt runs fn in a transaction of its own and commits it. It needs mu. A panic of fn rolls back, too.
+func (db *DB) attempt(fn func(*tx) error) (uint64, error) {
+	if err := db.begin(); err != nil {
+		return 0, err
 	}
 	done := false
 	defer func() {
-		// After some errors SQLite has rolled back already.
-		if !done && !db.w.raw.AutoCommit() {
-			if err := db.w.run("ROLLBACK"); err != nil {
-				db.log.Error("meta: roll back", "err", err)
-			}
+		if !done {
+			db.mustRollback()
 		}
 	}()
-	t := &tx{conn: db.w, db: db, now: db.opts.Now().UnixNano(), changes: db.changes}
+	t := db.newTx()
+	if err := t.perform(fn); err != nil {
+		return 0, err
+	}
+	done = true // commit rolls back itself
+	n, err := db.commit()
+	if err == nil {
+		db.changes = t.changes
+	}
+	return n, err
+}
+
+func (db *DB) newTx() *tx {
+	return &tx{conn: db.w, db: db, now: db.opts.Now().UnixNano(), changes: db.changes}
+}
+
+// perform runs fn and writes what it counted.
+func (t *tx) perform(fn func(*tx) error) error {
 	if err := fn(t); err != nil {
 		return err
 	}
-	if err := t.writeCounts(); err != nil {
-		return err
+	return t.writeCounts()
+}
+
+func (db *DB) mustRollback() {
+	if err := db.rollback(); err != nil {
+		db.log.Error("meta: roll back", "err", err)
 	}
-	if err := db.w.run("COMMIT"); err != nil {
-		return err
-	}
-	done, db.changes = true, t.changes
-	return nil
 }
 
 // read runs fn with a reading connection: for one statement, which is a transaction by itself.
@@ -100,14 +128,24 @@ func (db *DB) read(ctx context.Context, fn func(*conn) error) error {
 }
 
 // glance runs fn, a single statement or two, on the writer's connection when nobody writes at this instant: its pages are in memory, while a
-// reader reads again what any commit changed. Otherwise a reader does it.
+// reader reads again what any commit changed. Otherwise a reader does it, unless it would have to wait for the writer all the same.
 func (db *DB) glance(ctx context.Context, fn func(*conn) error) error {
-	if ctx.Err() != nil || !db.mu.TryLock() {
+	if ctx.Err() != nil {
+		return db.read(ctx, fn)
+	}
+	if db.gather.pending.Load() > 0 {
+		db.mu.Lock()
+	} else if !db.mu.TryLock() {
 		return db.read(ctx, fn)
 	}
 	defer db.mu.Unlock()
 	if db.closed.Load() {
 		return errClosed
+	}
+	if db.gather.pending.Load() > 0 {
+		if err := db.begin(); err != nil {
+			return wrap(err)
+		}
 	}
 	return wrap(fn(db.w))
 }
@@ -133,6 +171,9 @@ func (db *DB) reader(ctx context.Context) (*conn, error) {
 		return nil, errClosed
 	}
 	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := db.settlePending(); err != nil {
 		return nil, err
 	}
 	select {

@@ -1,0 +1,238 @@
+package meta
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// gatherer keeps the writer's transaction open over many relaxed operations, because beginning and ending one costs four times what the
+// operation itself does. An operation that has been acknowledged survives the death of the process all the same: its statements are in the
+// operation log (opLog), and are run again when the transaction was lost. Whoever reads with another connection, or waits for the disk, has the
+// transaction committed first.
+type gatherer struct {
+	log   *opLog // nil: every operation is its own transaction
+	wait  time.Duration
+	timer *time.Timer
+
+	open    bool         // a transaction is open; guarded by DB.mu
+	pending atomic.Int64 // acknowledged operations that are not committed; written under DB.mu
+	rec     recorder     // of the operation that runs; guarded by DB.mu
+}
+
+const (
+	gatherOps   = 256 // operations of one transaction
+	gatherBytes = 256 << 10
+)
+
+// startGathering opens the operation log. What the last run left in it has been replayed.
+func (db *DB) startGathering() error {
+	if db.opts.Gather < 0 {
+		return nil
+	}
+	epoch, err := db.w.epoch()
+	if err != nil {
+		return err
+	}
+	if db.gather.log, err = openOpLog(db.opsPath(), epoch+1); err != nil {
+		return err
+	}
+	db.gather.wait = db.opts.Gather
+	db.gather.timer = time.AfterFunc(time.Hour, db.commitInTime)
+	db.gather.timer.Stop()
+	return nil
+}
+
+// opsPath is the file of the operation log.
+func (db *DB) opsPath() string { return db.path + "-ops" }
+
+// commitInTime commits what nobody else has committed for a while.
+func (db *DB) commitInTime() {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed.Load() {
+		return
+	}
+	if err := db.commitPending(); err != nil {
+		db.log.Error("meta: operations are kept in the operation log, they can't be committed yet", "path", db.path, "err", err)
+		db.gather.timer.Reset(time.Second)
+	}
+}
+
+// settlePending commits what is acknowledged, so that other connections and the flusher see it.
+func (db *DB) settlePending() error {
+	if db.gather.pending.Load() == 0 {
+		return nil
+	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed.Load() {
+		return errClosed
+	}
+	return db.commitPending()
+}
+
+// commitPending needs mu.
+func (db *DB) commitPending() error {
+	if db.gather.pending.Load() == 0 {
+		return nil
+	}
+	if err := db.begin(); err != nil {
+		return err
+	}
+	_, err := db.commit()
+	if err == nil || !isFull(err) || !db.spendReserve() {
+		return err
+	}
+	db.log.Warn("the disk of the database is full, the space held back goes to what was acknowledged", "path", db.path)
+	if err := db.begin(); err != nil {
+		return err
+	}
+	_, err = db.commit()
+	return err
+}
+
+// begin opens the transaction unless it is open. When an earlier one was lost, by a full disk for example, what was acknowledged in it is done
+// again first. It needs mu.
+func (db *DB) begin() error {
+	if db.gather.open {
+		return nil
+	}
+	err := db.w.run("BEGIN IMMEDIATE")
+	for i := 0; i < busyRetries && isBusy(err); i++ {
+		err = db.w.run("BEGIN IMMEDIATE")
+	}
+	if err != nil {
+		return err
+	}
+	db.gather.open = true
+	if db.gather.pending.Load() == 0 {
+		return nil
+	}
+	if err := replay(db.w, db.gather.log.records()); err != nil {
+		return errors.Join(fmt.Errorf("meta: do lost operations again: %w", err), db.rollback())
+	}
+	return nil
+}
+
+// commit ends the transaction and returns the number of the commit. After an error everything in it is undone; what was acknowledged is still
+// in the operation log. It needs mu.
+func (db *DB) commit() (uint64, error) {
+	n := db.gather.pending.Load()
+	if n > 0 {
+		if err := db.w.setEpoch(db.gather.log.epoch); err != nil {
+			return 0, errors.Join(err, db.rollback())
+		}
+	}
+	err := db.w.run("COMMIT")
+	for i := 0; i < busyRetries && isBusy(err); i++ {
+		err = db.w.run("COMMIT")
+	}
+	if err != nil {
+		return 0, errors.Join(err, db.rollback())
+	}
+	db.gather.open = false
+	if n > 0 {
+		db.gather.pending.Store(0)
+		db.gather.timer.Stop()
+		db.gather.log.next()
+	}
+	db.ckpt.noticeCommits(int(max(n, 1)))
+	return db.flush.committed(), nil
+}
+
+// rollback ends the transaction without a commit. After some errors SQLite has done so already. It needs mu.
+func (db *DB) rollback() error {
+	db.gather.open = false
+	if db.w.raw.AutoCommit() {
+		return nil
+	}
+	return db.w.run("ROLLBACK")
+}
+
+// gathers tells whether an operation may wait in the open transaction for others.
+func (db *DB) gathers(d Durability) bool { return d == Relaxed && db.gather.log != nil }
+
+// gatherOne runs fn in the open transaction and leaves it open. It needs mu.
+func (db *DB) gatherOne(fn func(*tx) error) error {
+	if err := db.begin(); err != nil {
+		return err
+	}
+	if err := db.w.run("SAVEPOINT op"); err != nil {
+		db.mustRollback()
+		return err
+	}
+	kept := false
+	defer func() {
+		if !kept {
+			db.undoOne()
+		}
+	}()
+	t := db.newTx()
+	db.w.rec = &db.gather.rec
+	db.w.rec.reset()
+	err := t.perform(fn)
+	db.w.rec = nil
+	if err == nil {
+		err = db.acknowledge()
+	}
+	if err != nil {
+		return err
+	}
+	kept, db.changes = true, t.changes
+	db.keepOne()
+	return nil
+}
+
+// undoOne takes back the operation that failed and leaves those before it.
+func (db *DB) undoOne() {
+	db.w.rec = nil
+	if db.gather.pending.Load() == 0 || db.w.raw.AutoCommit() {
+		db.mustRollback()
+		return
+	}
+	err := db.w.run("ROLLBACK TO op")
+	if err == nil {
+		err = db.w.run("RELEASE op")
+	}
+	if err != nil {
+		db.log.Error("meta: undo an operation", "err", err)
+		db.mustRollback()
+	}
+}
+
+// acknowledge writes an operation to the log, which makes it as safe as a commit.
+func (db *DB) acknowledge() error {
+	g := &db.gather
+	if len(g.rec.statements) == 0 {
+		return nil
+	}
+	if err := g.log.append(g.rec.statements); err != nil {
+		return fmt.Errorf("meta: write %s: %w", db.opsPath(), err)
+	}
+	if g.pending.Add(1) == 1 {
+		g.timer.Reset(g.wait)
+	}
+	return nil
+}
+
+// keepOne ends an operation that is in the log. An error is not the operation's: it is done again, and logged, by whoever commits.
+func (db *DB) keepOne() {
+	err := db.w.run("RELEASE op")
+	if err != nil {
+		db.mustRollback()
+	} else if db.gather.pending.Load() == 0 {
+		db.mustRollback() // it changed nothing
+	} else if db.gather.full() {
+		err = db.commitPending()
+	}
+	if err != nil {
+		db.log.Error("meta: operations are kept in the operation log, they can't be committed yet", "path", db.path, "err", err)
+	}
+}
+
+// full tells whether the transaction should end, before it costs too much to do again.
+func (g *gatherer) full() bool {
+	return g.pending.Load() >= gatherOps || g.log.size() >= gatherBytes
+}
