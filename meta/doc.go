@@ -3,8 +3,11 @@
 //
 // # Transactions
 //
-// Every method is one SQLite transaction. There is one writing connection and a small pool of reading ones, so
-// readers never wait for a writer. A mutation looks at its context before it begins and then runs to its end.
+// Every method is one operation: all of it is done, or nothing. There is one writing connection and a small pool of reading ones. Relaxed
+// operations share a SQLite transaction, which is committed when it has many of them, when 50 ms have passed, before a durable operation returns, and
+// before another connection reads. Until then an operation log beside the database (opLog, NAME-ops) holds their statements: the death of the
+// process loses nothing that was acknowledged, and a transaction that the disk refused is done again. A reader waits for the writer only while such
+// operations wait for their commit. A mutation looks at its context before it begins and then runs to its end.
 // Functions given to a method (Check, Keep) run inside the transaction, under the writer's lock: they may run twice,
 // must be quick and must not call the DB.
 //
