@@ -148,6 +148,7 @@ type CommitArgs struct {
 	State   State
 	Staging string
 	Redo    *Redo // BaseKey and Ranges of a StateRedo version
+	Object  Object
 	Sum     string
 	MD5     string
 	Mtime   *int64 // nil: now
@@ -173,6 +174,7 @@ type Committed struct {
 type Stored struct {
 	ID     int64
 	Key    string // the object: gets an intent when the version is gone by now
+	Object Object
 	Sum    string // "" keeps what is there
 	MD5    string
 	Synced bool

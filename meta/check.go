@@ -64,6 +64,8 @@ func invariants() []invariant {
 			WHERE v.state IS NOT 3`},
 		{"version %s has state 3 but no redo record",
 			`SELECT v.id FROM versions v LEFT JOIN redos r ON r.version = v.id WHERE v.state = 3 AND r.version IS NULL`},
+		{"object of version %s, which is missing or replaced",
+			`SELECT o.version FROM objects o LEFT JOIN versions v ON v.id = o.version WHERE v.state IS NULL OR v.state = 4`},
 		{"extended attribute %s belongs to node %s, which does not exist",
 			`SELECT name, ino FROM xattrs WHERE ino NOT IN (SELECT ino FROM nodes)`},
 		{"property %s belongs to node %s, which does not exist",

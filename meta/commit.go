@@ -103,6 +103,9 @@ func (t *tx) commit(a CommitArgs, to target, d Durability) (out Committed, err e
 	if err := t.insertVersion(out.Version, a.Redo); err != nil {
 		return Committed{}, err
 	}
+	if err := t.putObject(out.Version.ID, a.Object); err != nil {
+		return Committed{}, err
+	}
 	if err := t.commitProps(out.Attr.Ino, a); err != nil {
 		return Committed{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -77,7 +78,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ path, want string }{
-		{newer, "schema 9, this program knows up to 1"},
+		{newer, "schema 9, this program knows up to 2"},
 		{newer, newer},
 		{garbage, garbage},
 		{filepath.Join(t.TempDir(), "none", "tote.db"), "no such file"},
@@ -239,10 +240,15 @@ func TestCloseWithWaitingReader(t *testing.T) {
 
 // TestFixture opens a database of every released schema. TOTE_WRITE_FIXTURE=1 writes the one of this schema.
 func TestFixture(t *testing.T) {
-	fixture := filepath.Join("testdata", "schema-v1.db")
 	if os.Getenv("TOTE_WRITE_FIXTURE") != "" {
-		writeFixture(t, fixture)
+		writeFixture(t, filepath.Join("testdata", "schema-v2.db"))
 	}
+	for _, name := range []string{"schema-v1.db", "schema-v2.db"} {
+		t.Run(name, func(t *testing.T) { openFixture(t, filepath.Join("testdata", name)) })
+	}
+}
+
+func openFixture(t *testing.T, fixture string) {
 	old, err := os.ReadFile(fixture)
 	if err != nil {
 		t.Fatal(err)
@@ -261,6 +267,13 @@ func TestFixture(t *testing.T) {
 	if err != nil || v.Key != "toteBag@_@2.png" {
 		t.Errorf("version is %+v, %v", v, err)
 	}
+	want := Object{}
+	if strings.HasSuffix(fixture, "v2.db") {
+		want = Object{ETag: "e2", Blocks: []byte{1, 2, 3, 4}, Sums: []byte("12345678")}
+	}
+	if o, err := db.Object(t.Context(), v.ID); err != nil || !reflect.DeepEqual(o, want) {
+		t.Errorf("object is %+v, %v", o, err)
+	}
 	if u, err := db.GetUser(t.Context(), "rdp", "admin"); err != nil || u.Roles[0] != "admin" {
 		t.Errorf("user is %+v, %v", u, err)
 	}
@@ -274,7 +287,14 @@ func writeFixture(t *testing.T, fixture string) {
 	db := openDB(t, path, Options{Now: clock(), InoBlock: 16})
 	dir := mkdir(t, db, RootIno, "assets")
 	commit(t, db, dir, "toteBag.png", "toteBag@_@1.png")
-	f := commit(t, db, dir, "toteBag.png", "toteBag@_@2.png").Attr
+	done, err := db.Commit(t.Context(), CommitArgs{
+		Parent: dir, Name: "toteBag.png", GUID: "guid-2", Key: "toteBag@_@2.png", Size: 10, State: StateStored, Sum: "sum",
+		Object: Object{ETag: "e2", Blocks: []byte{1, 2, 3, 4}, Sums: []byte("12345678")}, Origin: "rest",
+	}, Relaxed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := done.Attr
 	for _, err := range []error{
 		db.PutUser(t.Context(), User{Tenant: "rdp", Name: "admin", Hash: "h", Roles: []string{"admin"}}, Relaxed),
 		db.SetXattr(t.Context(), f.Ino, "user.a", []byte("1"), 0, "", Relaxed),

@@ -63,6 +63,13 @@ type Version struct {
 	Synced  bool   // bytes and row were flushed to disk when the version was committed
 }
 
+// Object is what is known of a version's object in a store that is not local, beside its key and size. The zero value is nothing.
+type Object struct {
+	ETag   string // the store's tag of these bytes
+	Blocks []byte // CRC-32C of every MiB, 4 bytes each, big endian; nil: not known
+	Sums   []byte // CRC-64/NVME of every MiB, 8 bytes each, big endian; nil: not known
+}
+
 // Redo is the record of an edit in place: after a crash its ranges are applied again to the object.
 type Redo struct {
 	Version Version

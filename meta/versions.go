@@ -170,6 +170,9 @@ func (t *tx) stored(v Version, s Stored) error {
 	}
 	err := t.run("UPDATE versions SET state = 2, staging = '', sum = ?, md5 = ?, synced = ? WHERE id = ?",
 		v.Sum, v.MD5, v.Synced || s.Synced, v.ID)
+	if err == nil {
+		err = t.putObject(v.ID, s.Object)
+	}
 	if err != nil || v.State != StateRedo {
 		return err
 	}
