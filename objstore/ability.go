@@ -2,6 +2,7 @@ package objstore
 
 import (
 	"context"
+	"io"
 	"iter"
 	"os"
 	"time"
@@ -60,6 +61,47 @@ type UploadLister interface {
 // Presigner makes URLs with which anyone can read an object for a while.
 type Presigner interface {
 	PresignGet(ctx context.Context, key string, ttl time.Duration) (string, error)
+}
+
+// PutPresigner makes URLs with which anyone can store one object for a while.
+type PutPresigner interface {
+	// PresignPut makes a request that publishes exactly size bytes of the content type under key.
+	PresignPut(ctx context.Context, key string, ttl time.Duration, size int64, contentType string) (Presigned, error)
+}
+
+// Presigned is an HTTP request that whoever has it can make. The header must be sent as it is.
+type Presigned struct {
+	URL    string
+	Method string
+	Header map[string]string
+}
+
+// MatchGetter reads an object only as long as it is the expected one.
+type MatchGetter interface {
+	// GetMatch is Get, except that it is ErrChanged when the object's ETag is another one than etag. The
+	// empty etag matches every object.
+	GetMatch(ctx context.Context, key, etag string, off, n int64) (io.ReadCloser, error)
+}
+
+// Describer keeps a few small facts about an object beside its bytes, so that a lost catalogue can be made again
+// from the store alone. Put and NewUpload store none.
+//
+// The names of facts are 1 to 32 of a-z, 0-9 and '-'; the values any UTF-8. A store has room for about 2 KiB of
+// them: where they need more, whole facts are left out, the longest first. None is ever cut.
+type Describer interface {
+	// PutDescribed is Put of an object with facts.
+	PutDescribed(ctx context.Context, key string, r io.Reader, size int64, facts map[string]string) (Info, error)
+
+	// NewUploadDescribed is NewUpload of an object with facts. They show once the upload is completed.
+	NewUploadDescribed(ctx context.Context, key string, facts map[string]string) (Upload, error)
+
+	// StatDescribed is Stat with the object's facts; an object without any has an empty map.
+	StatDescribed(ctx context.Context, key string) (Info, map[string]string, error)
+}
+
+// Limiter is a store that has other limits than the defaults of LimitsOf.
+type Limiter interface {
+	Limits() Limits
 }
 
 // Unwrapper is a decorator that shows the abilities of the store beneath it.

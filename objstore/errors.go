@@ -11,4 +11,6 @@ var (
 	ErrPart      = errors.New("bad or unknown part")
 	ErrNoSpace   = errors.New("no space left in the object store")
 	ErrTemporary = errors.New("object store is temporarily unavailable") // safe to retry
+	ErrChanged   = errors.New("object is another one than expected")     // its content tag differs
+	ErrDenied    = errors.New("object store refuses access")             // wrong credentials, no permission, a wrong clock
 )

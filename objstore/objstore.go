@@ -14,8 +14,8 @@ const MaxParts = 10000
 type Info struct {
 	Key      string
 	Size     int64
-	Modified time.Time
-	ETag     string // the store's opaque content tag, may be ""
+	Modified time.Time // by the store's clock, to the second at least; what Put answers may be off by a few
+	ETag     string    // the store's opaque content tag, may be ""
 }
 
 // Store keeps immutable objects under keys.
@@ -62,8 +62,8 @@ type Upload interface {
 	CopyPart(ctx context.Context, number int, srcKey string, off, n int64) (Part, error)
 
 	// Complete publishes the listed parts, in ascending order of number with gaps allowed, as one object,
-	// atomically. An unknown part, a wrong ETag or size, an empty or unsorted list is ErrPart and leaves the
-	// upload open. Repeated after success it returns the same Info; after Abort it is ErrNotFound.
+	// atomically. An unknown part, a wrong ETag or size, an empty or unsorted list, or a part that is smaller
+	// than Limits.MinPart before the last, is ErrPart and leaves the upload open. Repeated after success it returns the same Info; after Abort it is ErrNotFound.
 	Complete(ctx context.Context, parts []Part) (Info, error)
 
 	// Abort gives the upload up and frees its parts. It may be repeated. After a successful Complete it

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,8 @@ import (
 
 // Store keeps objects in memory. Use New.
 type Store struct {
+	limits objstore.Limits
+
 	mu      sync.Mutex
 	objects map[string]object  // guarded by mu
 	uploads map[string]*upload // guarded by mu; by id, completed ones too
@@ -23,35 +26,58 @@ type Store struct {
 }
 
 type object struct {
-	info objstore.Info
-	data []byte // never changed
+	info  objstore.Info
+	data  []byte            // never changed
+	facts map[string]string // never changed
 }
 
 var (
 	_ objstore.Store        = (*Store)(nil)
 	_ objstore.Resumer      = (*Store)(nil)
 	_ objstore.UploadLister = (*Store)(nil)
+	_ objstore.MatchGetter  = (*Store)(nil)
+	_ objstore.Describer    = (*Store)(nil)
+	_ objstore.Limiter      = (*Store)(nil)
 )
 
-// New returns an empty store.
-func New() *Store {
-	return &Store{objects: map[string]object{}, uploads: map[string]*upload{}}
+// New returns an empty store without limits worth mentioning.
+func New() *Store { return NewLimited(objstore.LimitsOf(nil)) }
+
+// NewLimited returns an empty store that keeps to limits, such as those of a remote store.
+func NewLimited(limits objstore.Limits) *Store {
+	return &Store{limits: limits, objects: map[string]object{}, uploads: map[string]*upload{}}
 }
 
 // Put publishes what r holds.
 func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64) (objstore.Info, error) {
-	data, err := body(ctx, key, r, size)
+	return s.PutDescribed(ctx, key, r, size, nil)
+}
+
+// PutDescribed publishes what r holds with facts.
+func (s *Store) PutDescribed(ctx context.Context, key string, r io.Reader, size int64, facts map[string]string) (objstore.Info, error) {
+	facts, err := fit(facts)
+	if err != nil {
+		return objstore.Info{}, wrap("put", key, err)
+	}
+	if size > s.limits.MaxPut {
+		return objstore.Info{}, wrap("put", key, fmt.Errorf("%w: %d bytes are more than %d", objstore.ErrSize, size, s.limits.MaxPut))
+	}
+	data, err := s.body(ctx, key, r, size)
 	if err != nil {
 		return objstore.Info{}, wrap("put", key, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.publish(key, data), nil
+	info, err := s.publish(key, data, facts)
+	if err != nil {
+		return objstore.Info{}, wrap("put", key, err)
+	}
+	return info, nil
 }
 
 // body reads a caller's reader to its end.
-func body(ctx context.Context, key string, r io.Reader, size int64) ([]byte, error) {
-	if err := objstore.ValidKey(key); err != nil {
+func (s *Store) body(ctx context.Context, key string, r io.Reader, size int64) ([]byte, error) {
+	if err := s.validKey(key); err != nil {
 		return nil, err
 	}
 	data, err := io.ReadAll(objstore.Exactly(ctx, r, size))
@@ -62,10 +88,13 @@ func body(ctx context.Context, key string, r io.Reader, size int64) ([]byte, err
 }
 
 // publish is called with mu held.
-func (s *Store) publish(key string, data []byte) objstore.Info {
+func (s *Store) publish(key string, data []byte, facts map[string]string) (objstore.Info, error) {
+	if err := s.roomFor(key); err != nil {
+		return objstore.Info{}, err
+	}
 	info := objstore.Info{Key: key, Size: int64(len(data)), Modified: time.Now().Round(0), ETag: s.tag()}
-	s.objects[key] = object{info: info, data: data}
-	return info
+	s.objects[key] = object{info: info, data: data, facts: facts}
+	return info, nil
 }
 
 // tag is called with mu held.
@@ -76,17 +105,25 @@ func (s *Store) tag() string {
 
 // Get returns a range of an object.
 func (s *Store) Get(ctx context.Context, key string, off, n int64) (io.ReadCloser, error) {
-	data, err := s.slice(ctx, key, off, n)
+	return s.GetMatch(ctx, key, "", off, n)
+}
+
+// GetMatch returns a range of an object that has the tag.
+func (s *Store) GetMatch(ctx context.Context, key, etag string, off, n int64) (io.ReadCloser, error) {
+	data, err := s.slice(ctx, key, etag, off, n)
 	if err != nil {
 		return nil, wrap("get", key, err)
 	}
 	return io.NopCloser(&reader{ctx: ctx, r: bytes.NewReader(data)}), nil
 }
 
-func (s *Store) slice(ctx context.Context, key string, off, n int64) ([]byte, error) {
+func (s *Store) slice(ctx context.Context, key, etag string, off, n int64) ([]byte, error) {
 	o, err := s.find(ctx, key)
 	if err != nil {
 		return nil, err
+	}
+	if etag != "" && etag != o.info.ETag {
+		return nil, objstore.ErrChanged
 	}
 	n, err = objstore.CheckRange(o.info.Size, off, n)
 	if err != nil {
@@ -109,7 +146,7 @@ func (r *reader) Read(p []byte) (int, error) {
 }
 
 func (s *Store) find(ctx context.Context, key string) (object, error) {
-	if err := objstore.ValidKey(key); err != nil {
+	if err := s.validKey(key); err != nil {
 		return object{}, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -133,9 +170,20 @@ func (s *Store) Stat(ctx context.Context, key string) (objstore.Info, error) {
 	return o.info, nil
 }
 
+// StatDescribed describes an object with its facts.
+func (s *Store) StatDescribed(ctx context.Context, key string) (objstore.Info, map[string]string, error) {
+	o, err := s.find(ctx, key)
+	if err != nil {
+		return objstore.Info{}, nil, wrap("stat", key, err)
+	}
+	facts := map[string]string{}
+	maps.Copy(facts, o.facts)
+	return o.info, facts, nil
+}
+
 // Delete removes an object.
 func (s *Store) Delete(ctx context.Context, key string) error {
-	if err := objstore.ValidKey(key); err != nil {
+	if err := s.validKey(key); err != nil {
 		return wrap("delete", key, err)
 	}
 	if err := ctx.Err(); err != nil {

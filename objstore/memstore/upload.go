@@ -17,6 +17,7 @@ type upload struct {
 	key     string
 	id      string
 	started time.Time
+	facts   map[string]string
 
 	parts map[int]part   // guarded by s.mu; nil once the upload has ended
 	done  *objstore.Info // guarded by s.mu; set by Complete
@@ -29,7 +30,16 @@ type part struct {
 
 // NewUpload begins an upload.
 func (s *Store) NewUpload(ctx context.Context, key string) (objstore.Upload, error) {
-	if err := objstore.ValidKey(key); err != nil {
+	return s.NewUploadDescribed(ctx, key, nil)
+}
+
+// NewUploadDescribed begins an upload of an object with facts.
+func (s *Store) NewUploadDescribed(ctx context.Context, key string, facts map[string]string) (objstore.Upload, error) {
+	if err := s.validKey(key); err != nil {
+		return nil, wrap("begin upload of", key, err)
+	}
+	facts, err := fit(facts)
+	if err != nil {
 		return nil, wrap("begin upload of", key, err)
 	}
 	if err := ctx.Err(); err != nil {
@@ -37,7 +47,7 @@ func (s *Store) NewUpload(ctx context.Context, key string) (objstore.Upload, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := &upload{s: s, key: key, id: s.tag(), started: time.Now().Round(0), parts: map[int]part{}}
+	u := &upload{s: s, key: key, id: s.tag(), started: time.Now().Round(0), facts: facts, parts: map[int]part{}}
 	s.uploads[u.id] = u
 	return u, nil
 }
@@ -89,7 +99,10 @@ func (u *upload) Part(ctx context.Context, number int, r io.Reader, size int64) 
 	if err := objstore.CheckNumber(number); err != nil {
 		return objstore.Part{}, u.wrap("write part of", err)
 	}
-	data, err := body(ctx, u.key, r, size)
+	if err := atMost(size, u.s.limits.MaxPart); err != nil {
+		return objstore.Part{}, u.wrap("write part of", err)
+	}
+	data, err := u.s.body(ctx, u.key, r, size)
 	if err != nil {
 		return objstore.Part{}, u.wrap("write part of", err)
 	}
@@ -100,9 +113,12 @@ func (u *upload) CopyPart(ctx context.Context, number int, srcKey string, off, n
 	if err := objstore.CheckNumber(number); err != nil {
 		return objstore.Part{}, u.wrap("copy part of", err)
 	}
-	data, err := u.s.slice(ctx, srcKey, off, n)
+	data, err := u.s.slice(ctx, srcKey, "", off, n)
 	if err != nil {
 		return objstore.Part{}, wrap("copy part from", srcKey, err)
+	}
+	if err := atMost(int64(len(data)), u.s.limits.MaxCopy); err != nil {
+		return objstore.Part{}, u.wrap("copy part of", err)
 	}
 	return u.store(number, data)
 }
@@ -131,7 +147,10 @@ func (u *upload) Complete(ctx context.Context, parts []objstore.Part) (objstore.
 	if err != nil {
 		return objstore.Info{}, u.wrap("complete upload of", err)
 	}
-	info := u.s.publish(u.key, data)
+	info, err := u.s.publish(u.key, data, u.facts)
+	if err != nil {
+		return objstore.Info{}, u.wrap("complete upload of", err)
+	}
 	u.done, u.parts = &info, nil
 	return info, nil
 }
@@ -142,6 +161,9 @@ func (u *upload) join(parts []objstore.Part) ([]byte, error) {
 		return nil, objstore.ErrNotFound
 	}
 	if err := objstore.CheckParts(parts); err != nil {
+		return nil, err
+	}
+	if err := u.s.checkSizes(parts); err != nil {
 		return nil, err
 	}
 	var all [][]byte

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"time"
@@ -33,6 +34,15 @@ func (d *decorator) Ability(target any) bool {
 		return show(d, t, func(in objstore.UploadLister) objstore.UploadLister { return uploadLister{d, in} })
 	case *objstore.Presigner:
 		return show(d, t, func(in objstore.Presigner) objstore.Presigner { return presigner{d, in} })
+	case *objstore.PutPresigner:
+		return show(d, t, func(in objstore.PutPresigner) objstore.PutPresigner { return putPresigner{d, in} })
+	case *objstore.MatchGetter:
+		return show(d, t, func(in objstore.MatchGetter) objstore.MatchGetter { return matchGetter{d, in} })
+	case *objstore.Describer:
+		return show(d, t, func(in objstore.Describer) objstore.Describer { return describer{d, in} })
+	case *objstore.Limiter:
+		// Asks nothing of the store either.
+		return show(d, t, func(in objstore.Limiter) objstore.Limiter { return in })
 	}
 	return false
 }
@@ -135,4 +145,56 @@ func (p presigner) PresignGet(ctx context.Context, key string, ttl time.Duration
 	return do(ctx, p.d, Call{"presign", key, fmt.Sprintf("ttl=%s", ttl)}, func(verdict) (string, error) {
 		return p.in.PresignGet(ctx, key, ttl)
 	})
+}
+
+type putPresigner struct {
+	d  *decorator
+	in objstore.PutPresigner
+}
+
+func (p putPresigner) PresignPut(ctx context.Context, key string, ttl time.Duration, size int64, contentType string) (objstore.Presigned, error) {
+	c := Call{"presignput", key, fmt.Sprintf("ttl=%s size=%d", ttl, size)}
+	return do(ctx, p.d, c, func(verdict) (objstore.Presigned, error) {
+		return p.in.PresignPut(ctx, key, ttl, size, contentType)
+	})
+}
+
+// matchGetter calls itself get: who injects faults into reads means these, too.
+type matchGetter struct {
+	d  *decorator
+	in objstore.MatchGetter
+}
+
+func (g matchGetter) GetMatch(ctx context.Context, key, etag string, off, n int64) (io.ReadCloser, error) {
+	return g.d.get(ctx, key, off, n, func() (io.ReadCloser, error) { return g.in.GetMatch(ctx, key, etag, off, n) })
+}
+
+// describer calls itself put, upload and stat for the same reason.
+type describer struct {
+	d  *decorator
+	in objstore.Describer
+}
+
+func (e describer) PutDescribed(ctx context.Context, key string, r io.Reader, size int64, facts map[string]string) (objstore.Info, error) {
+	return do(ctx, e.d, Call{"put", key, fmt.Sprintf("size=%d", size)}, func(v verdict) (objstore.Info, error) {
+		return e.in.PutDescribed(ctx, key, cutReader(r, v.cut), size, facts)
+	})
+}
+
+func (e describer) NewUploadDescribed(ctx context.Context, key string, facts map[string]string) (objstore.Upload, error) {
+	return do(ctx, e.d, Call{Op: "upload", Key: key}, func(verdict) (objstore.Upload, error) {
+		return e.d.wrap(e.in.NewUploadDescribed(ctx, key, facts))
+	})
+}
+
+func (e describer) StatDescribed(ctx context.Context, key string) (info objstore.Info, facts map[string]string, err error) {
+	info, err = do(ctx, e.d, Call{Op: "stat", Key: key}, func(verdict) (objstore.Info, error) {
+		var err error
+		info, facts, err = e.in.StatDescribed(ctx, key)
+		return info, err
+	})
+	if err != nil {
+		return objstore.Info{}, nil, err
+	}
+	return info, facts, nil
 }

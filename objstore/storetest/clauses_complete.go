@@ -25,7 +25,7 @@ func completeClauses() []clause {
 func completeBadList(t *testing.T, s objstore.Store) {
 	put(t, s, "a", []byte("old"))
 	u := upload(t, s, "a")
-	p1, p2 := part(t, u, 1, []byte("one")), part(t, u, 2, []byte("two"))
+	p1, p2 := part(t, u, 1, fit(s, []byte("one"))), part(t, u, 2, []byte("two"))
 	other := upload(t, s, "a")
 	foreign := part(t, other, 3, []byte("three"))
 	wrongTag, wrongSize := p1, p1
@@ -37,11 +37,11 @@ func completeBadList(t *testing.T, s objstore.Store) {
 		"repeated":   {p1, p1},
 		"unknown":    {p1, p2, foreign},
 		"tag":        {wrongTag, p2},
-		"no tag":     {{Number: 1, Size: 3}},
-		"path tag":   {{Number: 1, Size: 3, ETag: "../../x"}},
+		"no tag":     {{Number: 1, Size: p1.Size}},
+		"path tag":   {{Number: 1, Size: p1.Size, ETag: "../../x"}},
 		"size":       {wrongSize, p2},
-		"number":     {{Number: 0, ETag: p1.ETag, Size: 3}},
-		"too high":   {p1, {Number: objstore.MaxParts + 1, ETag: p1.ETag, Size: 3}},
+		"number":     {{Number: 0, ETag: p1.ETag, Size: p1.Size}},
+		"too high":   {p1, {Number: objstore.MaxParts + 1, ETag: p1.ETag, Size: p1.Size}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := u.Complete(t.Context(), list)
@@ -54,13 +54,14 @@ func completeBadList(t *testing.T, s objstore.Store) {
 }
 
 func completeRetry(t *testing.T, s objstore.Store) {
+	one := fit(s, []byte("one"))
 	u := upload(t, s, "a")
-	p1 := part(t, u, 1, []byte("one"))
+	p1 := part(t, u, 1, one)
 	_, err := u.Complete(t.Context(), []objstore.Part{p1, {Number: 2, ETag: "nope"}})
 	isErr(t, err, objstore.ErrPart)
 	p2 := part(t, u, 2, []byte("two"))
 	complete(t, u, p1, p2)
-	holds(t, s, "a", []byte("onetwo"))
+	holds(t, s, "a", append(one, "two"...))
 }
 
 func completeSubset(t *testing.T, s objstore.Store) {
@@ -73,13 +74,14 @@ func completeSubset(t *testing.T, s objstore.Store) {
 }
 
 func completeRepeat(t *testing.T, s objstore.Store) {
+	one := fit(s, []byte("one"))
 	u := upload(t, s, "a")
-	p1, p2 := part(t, u, 1, []byte("one")), part(t, u, 2, []byte("two"))
+	p1, p2 := part(t, u, 1, one), part(t, u, 2, []byte("two"))
 	first := complete(t, u, p1, p2)
 	for range 2 {
 		sameInfo(t, complete(t, u, p1, p2), first)
 	}
-	holds(t, s, "a", []byte("onetwo"))
+	holds(t, s, "a", append(one, "two"...))
 
 	single := upload(t, s, "b")
 	p := part(t, single, 5, []byte("five"))
@@ -101,8 +103,9 @@ func completeRepeatAfterDelete(t *testing.T, s objstore.Store) {
 }
 
 func completeConcurrent(t *testing.T, s objstore.Store) {
+	one := fit(s, []byte("one"))
 	u := upload(t, s, "a")
-	parts := []objstore.Part{part(t, u, 1, []byte("one")), part(t, u, 2, []byte("two"))}
+	parts := []objstore.Part{part(t, u, 1, one), part(t, u, 2, []byte("two"))}
 	infos := make([]objstore.Info, 8)
 	var wg sync.WaitGroup
 	for i := range infos {
@@ -117,7 +120,7 @@ func completeConcurrent(t *testing.T, s objstore.Store) {
 	for _, info := range infos {
 		sameInfo(t, info, infos[0])
 	}
-	holds(t, s, "a", []byte("onetwo"))
+	holds(t, s, "a", append(one, "two"...))
 }
 
 func completeThenPart(t *testing.T, s objstore.Store) {

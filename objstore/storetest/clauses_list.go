@@ -34,26 +34,26 @@ func treeKeys() []string {
 	}
 }
 
-func fill(t *testing.T, s objstore.Store, all []string) {
+// fill puts the keys that the store can have beside each other, and returns them in order.
+func fill(t *testing.T, s objstore.Store, all []string) []string {
 	t.Helper()
+	all = fitting(s, all)
+	slices.Sort(all)
 	for _, key := range all {
 		put(t, s, key, []byte(key))
 	}
+	return all
 }
 
 func listOrder(t *testing.T, s objstore.Store) {
-	all := treeKeys()
-	fill(t, s, all)
-	slices.Sort(all)
+	all := fill(t, s, treeKeys())
 	if got := keys(t, s, "", ""); !slices.Equal(got, all) {
 		t.Errorf("got  %q\nwant %q", got, all)
 	}
 }
 
 func listPrefixAfter(t *testing.T, s objstore.Store) {
-	all := treeKeys()
-	fill(t, s, all)
-	slices.Sort(all)
+	all := fill(t, s, treeKeys())
 	marks := append(treeKeys(), "", "a/", "a/b/", "b", "b/", "c/f", "c/ff", "zz", "a/b/cc", "\x00", "\xff", "a/b\xff", "a//", "nope/")
 	for _, prefix := range marks {
 		for _, after := range marks {
@@ -95,8 +95,7 @@ func listPages(t *testing.T, s objstore.Store) {
 	for i := range 97 {
 		all = append(all, fmt.Sprintf("d%d/n%03d", i%3, i))
 	}
-	fill(t, s, all)
-	slices.Sort(all)
+	all = fill(t, s, all)
 	var got []string
 	for after := ""; ; after = got[len(got)-1] {
 		n := 0
@@ -179,15 +178,15 @@ func listUnderChange(t *testing.T, s objstore.Store) {
 }
 
 func listDeleting(t *testing.T, s objstore.Store) {
-	fill(t, s, treeKeys())
+	all := fill(t, s, treeKeys())
 	n := 0
 	for info, err := range s.List(t.Context(), "", "") {
 		noErr(t, err)
 		noErr(t, s.Delete(t.Context(), info.Key))
 		n++
 	}
-	if n != len(treeKeys()) || len(keys(t, s, "", "")) > 0 {
-		t.Errorf("%d of %d deleted while listing, left %q", n, len(treeKeys()), keys(t, s, "", ""))
+	if n != len(all) || len(keys(t, s, "", "")) > 0 {
+		t.Errorf("%d of %d deleted while listing, left %q", n, len(all), keys(t, s, "", ""))
 	}
 }
 

@@ -34,10 +34,11 @@ func uploadLifecycle(t *testing.T, s objstore.Store) {
 	if u.Key() != "dir/a" || u.ID() == "" {
 		t.Errorf("upload %q of %q", u.ID(), u.Key())
 	}
-	data := pattern(1, 300_000)
-	p1 := part(t, u, 1, data[:100_000])
-	p2 := part(t, u, 2, data[100_000:200_000])
-	p3 := part(t, u, 3, data[200_000:])
+	n := max(100_000, int(objstore.LimitsOf(s).MinPart))
+	data := pattern(1, 3*n)
+	p1 := part(t, u, 1, data[:n])
+	p2 := part(t, u, 2, data[n:2*n])
+	p3 := part(t, u, 3, data[2*n:])
 	info := complete(t, u, p1, p2, p3)
 	holds(t, s, "dir/a", data)
 	stat, err := s.Stat(t.Context(), "dir/a")
@@ -67,14 +68,15 @@ func uploadKeepsOld(t *testing.T, s objstore.Store) {
 }
 
 func uploadAnyOrder(t *testing.T, s objstore.Store) {
+	data := func(number int) []byte { return fit(s, pattern(uint64(number), 1000)) }
 	u := upload(t, s, "a")
 	var parts []objstore.Part
 	for _, number := range []int{objstore.MaxParts, 7, 1, 300} { // with gaps
-		parts = append(parts, part(t, u, number, pattern(uint64(number), 1000)))
+		parts = append(parts, part(t, u, number, data(number)))
 	}
 	slices.SortFunc(parts, func(a, b objstore.Part) int { return a.Number - b.Number })
 	complete(t, u, parts...)
-	holds(t, s, "a", slices.Concat(pattern(1, 1000), pattern(7, 1000), pattern(300, 1000), pattern(objstore.MaxParts, 1000)))
+	holds(t, s, "a", slices.Concat(data(1), data(7), data(300), data(objstore.MaxParts)))
 }
 
 func uploadParallel(t *testing.T, s objstore.Store) {
@@ -84,7 +86,7 @@ func uploadParallel(t *testing.T, s objstore.Store) {
 	var want []byte
 	var wg sync.WaitGroup
 	for i := range n {
-		data := pattern(uint64(i), 10_000+i)
+		data := fit(s, pattern(uint64(i), 10_000))
 		want = append(want, data...)
 		wg.Go(func() {
 			var err error
@@ -99,15 +101,16 @@ func uploadParallel(t *testing.T, s objstore.Store) {
 }
 
 func uploadReplaces(t *testing.T, s objstore.Store) {
+	one := fit(s, []byte("new1"))
 	u := upload(t, s, "a")
-	old := part(t, u, 1, []byte("old1"))
+	old := part(t, u, 1, fit(s, []byte("old1")))
 	p2 := part(t, u, 2, []byte("two"))
-	p1 := part(t, u, 1, []byte("new1"))
+	p1 := part(t, u, 1, one)
 	_, err := u.Complete(t.Context(), []objstore.Part{old, p2})
 	isErr(t, err, objstore.ErrPart)
 	absent(t, s, "a")
 	complete(t, u, p1, p2)
-	holds(t, s, "a", []byte("new1two"))
+	holds(t, s, "a", append(one, "two"...))
 }
 
 func uploadBrokenPart(t *testing.T, s objstore.Store) {
@@ -200,19 +203,27 @@ func copyPart(t *testing.T, u objstore.Upload, number int, src string, off, n in
 }
 
 func copyRanges(t *testing.T, s objstore.Store) {
-	data := pattern(1, 100_000)
+	n := max(8192, objstore.LimitsOf(s).MinPart)
+	size := n + 100_000
+	data := pattern(1, int(size))
 	put(t, s, "src", data)
+	for _, r := range []struct{ off, n, want int64 }{
+		{0, 1, 1}, {4096, 8192, 8192}, {size - 1, 1, 1}, {n, -1, 100_000}, {0, size, size}, {size, 0, 0},
+	} {
+		u := upload(t, s, "one")
+		complete(t, u, copyPart(t, u, 1, "src", r.off, r.n))
+		holds(t, s, "one", data[r.off:r.off+r.want])
+	}
+
 	u := upload(t, s, "a")
 	parts := []objstore.Part{
-		copyPart(t, u, 1, "src", 0, 1),
-		copyPart(t, u, 2, "src", 4096, 8192),
-		copyPart(t, u, 3, "src", 99_999, 1),
-		copyPart(t, u, 4, "src", 50_000, -1),
-		copyPart(t, u, 5, "src", 0, 100_000),
-		copyPart(t, u, 6, "src", 100_000, 0),
+		copyPart(t, u, 1, "src", 0, n),
+		copyPart(t, u, 2, "src", 4096, n),
+		copyPart(t, u, 3, "src", 100_000, n),
+		copyPart(t, u, 4, "src", n, -1),
 	}
 	complete(t, u, parts...)
-	holds(t, s, "a", slices.Concat(data[:1], data[4096:4096+8192], data[99_999:], data[50_000:], data))
+	holds(t, s, "a", slices.Concat(data[:n], data[4096:4096+n], data[100_000:], data[n:]))
 	holds(t, s, "src", data)
 }
 
@@ -237,14 +248,15 @@ func copyMissing(t *testing.T, s objstore.Store) {
 
 // copyMixed is a small edit of a large object: the parts around it are copied.
 func copyMixed(t *testing.T, s objstore.Store) {
-	data := pattern(1, 300_000)
+	n := max(100_000, int64(objstore.LimitsOf(s).MinPart))
+	data := pattern(1, int(3*n))
 	put(t, s, "a", data)
 	u := upload(t, s, "a")
-	p3 := copyPart(t, u, 3, "a", 110_000, -1)
-	p2 := part(t, u, 2, pattern(2, 10_000))
-	p1 := copyPart(t, u, 1, "a", 0, 100_000)
+	p3 := copyPart(t, u, 3, "a", 2*n, -1)
+	p2 := part(t, u, 2, pattern(2, int(n)))
+	p1 := copyPart(t, u, 1, "a", 0, n)
 	complete(t, u, p1, p2, p3)
-	holds(t, s, "a", slices.Concat(data[:100_000], pattern(2, 10_000), data[110_000:]))
+	holds(t, s, "a", slices.Concat(data[:n], pattern(2, int(n)), data[2*n:]))
 }
 
 func copyDeleted(t *testing.T, s objstore.Store) {

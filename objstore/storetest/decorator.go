@@ -74,9 +74,13 @@ func (d *decorator) Put(ctx context.Context, key string, r io.Reader, size int64
 }
 
 func (d *decorator) Get(ctx context.Context, key string, off, n int64) (io.ReadCloser, error) {
+	return d.get(ctx, key, off, n, func() (io.ReadCloser, error) { return d.inner.Get(ctx, key, off, n) })
+}
+
+func (d *decorator) get(ctx context.Context, key string, off, n int64, get func() (io.ReadCloser, error)) (io.ReadCloser, error) {
 	c := Call{"get", key, fmt.Sprintf("off=%d n=%d", off, n)}
 	return do(ctx, d, c, func(v verdict) (io.ReadCloser, error) {
-		body, err := d.inner.Get(ctx, key, off, n)
+		body, err := get()
 		if err != nil || v.after != nil {
 			return nil, closeAll(body, err)
 		}

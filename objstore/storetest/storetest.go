@@ -26,6 +26,7 @@ func Run(t *testing.T, newStore func(t testing.TB) objstore.Store) {
 	run(t, "CopyPart", copyClauses(), newStore)
 	run(t, "Complete", completeClauses(), newStore)
 	run(t, "Abort", abortClauses(), newStore)
+	run(t, "Limits", limitClauses(), newStore)
 	runAbility[objstore.Adopter](t, "Adopter", adopterClauses(), newStore)
 	runAbility[objstore.LazyAdopter](t, "LazyAdopter", lazyAdopterClauses(), newStore)
 	runAbility[objstore.FileOpener](t, "FileOpener", fileOpenerClauses(), newStore)
@@ -33,6 +34,10 @@ func Run(t *testing.T, newStore func(t testing.TB) objstore.Store) {
 	runAbility[objstore.PathFinder](t, "PathFinder", pathFinderClauses(), newStore)
 	runAbility[objstore.Resumer](t, "Resumer", resumerClauses(), newStore)
 	runAbility[objstore.UploadLister](t, "UploadLister", uploadListerClauses(), newStore)
+	runAbility[objstore.MatchGetter](t, "MatchGetter", matchGetterClauses(), newStore)
+	runAbility[objstore.Describer](t, "Describer", describerClauses(), newStore)
+	runAbility[objstore.Presigner](t, "Presigner", presignerClauses(), newStore)
+	runAbility[objstore.PutPresigner](t, "PutPresigner", putPresignerClauses(), newStore)
 }
 
 func run(t *testing.T, group string, clauses []clause, newStore func(t testing.TB) objstore.Store) {
