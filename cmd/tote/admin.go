@@ -14,26 +14,27 @@ import (
 	"time"
 )
 
-// The admin socket speaks HTTP: POST /<command> with JSON arguments. The answer is a stream of JSON frames: any number of lines as the
-// work goes on, then one result or one error.
+// The admin socket speaks HTTP: POST /<command> with JSON arguments. The answer is a stream of JSON frames: any number of lines and of
+// progress as the work goes on, then one result or one error.
 type frame struct {
-	Line   string          `json:"line,omitempty"`
-	Result json.RawMessage `json:"result,omitempty"`
-	Error  string          `json:"error,omitempty"`
-	Exit   int             `json:"exit,omitempty"` // exit code that goes with Error
+	Line     string          `json:"line,omitempty"`
+	Progress *progress       `json:"progress,omitempty"`
+	Result   json.RawMessage `json:"result,omitempty"`
+	Error    string          `json:"error,omitempty"`
+	Exit     int             `json:"exit,omitempty"` // exit code that goes with Error
 }
 
-// command is one verb of the control table: arguments in, result out, lines of progress on the way.
-type command func(ctx context.Context, args json.RawMessage, line func(string)) (any, error)
+// command is one verb of the control table: arguments in, result out, lines and progress on the way.
+type command func(ctx context.Context, args json.RawMessage, out output) (any, error)
 
 // handle makes a command of a typed function.
-func handle[A, R any](f func(ctx context.Context, args A, line func(string)) (R, error)) command {
-	return func(ctx context.Context, raw json.RawMessage, line func(string)) (any, error) {
+func handle[A, R any](f func(ctx context.Context, args A, out output) (R, error)) command {
+	return func(ctx context.Context, raw json.RawMessage, out output) (any, error) {
 		var args A
 		if err := json.Unmarshal(raw, &args); err != nil {
 			return nil, usagef("bad arguments: %w", err)
 		}
-		return f(ctx, args, line)
+		return f(ctx, args, out)
 	}
 }
 
@@ -77,7 +78,10 @@ func adminHandler(table map[string]command) http.Handler {
 			_ = enc.Encode(f) // a caller that is gone ends the context
 			_ = ctl.Flush()
 		}
-		send(runFrame(run(r.Context(), args, func(s string) { send(frame{Line: s}) })))
+		send(runFrame(run(r.Context(), args, output{
+			Line:     func(s string) { send(frame{Line: s}) },
+			Progress: func(p progress) { send(frame{Progress: &p}) },
+		})))
 	})
 }
 

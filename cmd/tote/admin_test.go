@@ -30,14 +30,15 @@ func adminOn(t *testing.T, dir string, table map[string]command) {
 type echo struct{ Text string }
 
 var echoTable = map[string]command{
-	"echo": handle(func(_ context.Context, a echo, line func(string)) (echo, error) {
-		for _, word := range strings.Fields(a.Text) {
-			line(word)
+	"echo": handle(func(_ context.Context, a echo, out output) (echo, error) {
+		for i, word := range strings.Fields(a.Text) {
+			out.line(word)
+			out.progress(progress{What: "echoing", Done: int64(i + 1), Total: 3})
 		}
 		return a, nil
 	}),
-	"fail": handle(func(context.Context, echo, func(string)) (echo, error) { return echo{}, failf(exitBusy, "still busy") }),
-	"break": handle(func(context.Context, echo, func(string)) (echo, error) {
+	"fail": handle(func(context.Context, echo, output) (echo, error) { return echo{}, failf(exitBusy, "still busy") }),
+	"break": handle(func(context.Context, echo, output) (echo, error) {
 		panic(http.ErrAbortHandler)
 	}),
 }
@@ -68,12 +69,19 @@ func TestAdminSocket(t *testing.T) {
 // testCaller checks that a command looks the same wherever it runs.
 func testCaller(t *testing.T, to caller) {
 	var lines []string
+	var last progress
 	var got echo
-	err := to.call(t.Context(), "echo", echo{"a b c"}, &got, func(s string) { lines = append(lines, s) })
+	err := to.call(t.Context(), "echo", echo{"a b c"}, &got, output{
+		Line:     func(s string) { lines = append(lines, s) },
+		Progress: func(p progress) { last = p },
+	})
 	if err != nil || got.Text != "a b c" || !slices.Equal(lines, []string{"a", "b", "c"}) {
 		t.Errorf("got %+v, %q, %v", got, lines, err)
 	}
-	err = to.call(t.Context(), "fail", echo{}, &got, nil)
+	if want := (progress{What: "echoing", Done: 3, Total: 3}); last != want {
+		t.Errorf("progress %v, want %v", last, want)
+	}
+	err = to.call(t.Context(), "fail", echo{}, &got, output{})
 	var e *exitError
 	if !errors.As(err, &e) || e.code != exitBusy || err.Error() != "still busy" {
 		t.Errorf("got %v", err)
@@ -84,11 +92,11 @@ func TestAdminSocketThatBreaks(t *testing.T) {
 	dir := t.TempDir()
 	to := newRemote(dir)
 	var got echo
-	wantError(t, to.call(t.Context(), "echo", echo{}, &got, nil), "does not answer")
+	wantError(t, to.call(t.Context(), "echo", echo{}, &got, output{}), "does not answer")
 	adminOn(t, dir, echoTable)
-	wantError(t, to.call(t.Context(), "break", echo{}, &got, nil), "running server")
-	wantError(t, to.call(t.Context(), "new", echo{}, &got, nil), "another version")
-	wantError(t, readFrames(strings.NewReader(`{"line":"x"}`), &got, func(string) {}), "broke off")
+	wantError(t, to.call(t.Context(), "break", echo{}, &got, output{}), "running server")
+	wantError(t, to.call(t.Context(), "new", echo{}, &got, output{}), "another version")
+	wantError(t, readFrames(strings.NewReader(`{"line":"x"}`), &got, output{}), "broke off")
 }
 
 func TestAdminHandlerRefuses(t *testing.T) {

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// caller runs a command of the control table, in the running server or in this process. Lines of progress go to line, the result is
-// decoded into result.
+// caller runs a command of the control table, in the running server or in this process. What it tells on its way goes to out, the result
+// is decoded into result.
 type caller interface {
-	call(ctx context.Context, name string, args, result any, line func(string)) error
+	call(ctx context.Context, name string, args, result any, out output) error
 }
 
 // remote asks a running server over its admin socket.
@@ -29,7 +29,7 @@ func newRemote(data string) *remote {
 	}}}
 }
 
-func (r *remote) call(ctx context.Context, name string, args, result any, line func(string)) error {
+func (r *remote) call(ctx context.Context, name string, args, result any, out output) error {
 	b, err := json.Marshal(args)
 	if err != nil {
 		return err
@@ -46,11 +46,11 @@ func (r *remote) call(ctx context.Context, name string, args, result any, line f
 	if res.StatusCode != http.StatusOK {
 		return fmt.Errorf("the running server does not know %q: it is another version", name)
 	}
-	return readFrames(res.Body, result, line)
+	return readFrames(res.Body, result, out)
 }
 
 // readFrames reads an answer to its end. One without a last frame was cut off.
-func readFrames(r io.Reader, result any, line func(string)) error {
+func readFrames(r io.Reader, result any, out output) error {
 	for dec := json.NewDecoder(r); ; {
 		var f frame
 		if err := dec.Decode(&f); err != nil {
@@ -61,24 +61,27 @@ func readFrames(r io.Reader, result any, line func(string)) error {
 			return failf(f.Exit, "%s", f.Error)
 		case f.Result != nil:
 			return json.Unmarshal(f.Result, result)
+		case f.Progress != nil:
+			out.progress(*f.Progress)
+		default:
+			out.line(f.Line)
 		}
-		line(f.Line)
 	}
 }
 
 // local runs commands in this process.
 type local map[string]command
 
-func (l local) call(ctx context.Context, name string, args, result any, line func(string)) error {
+func (l local) call(ctx context.Context, name string, args, result any, out output) error {
 	b, err := json.Marshal(args)
 	if err != nil {
 		return err
 	}
-	out, err := l[name](ctx, b, line)
+	done, err := l[name](ctx, b, out)
 	if err != nil {
 		return err
 	}
-	if b, err = json.Marshal(out); err != nil {
+	if b, err = json.Marshal(done); err != nil {
 		return err
 	}
 	return json.Unmarshal(b, result)

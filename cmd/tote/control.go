@@ -82,7 +82,7 @@ var stateNames = map[meta.State]string{
 	meta.StateStaged: "staged", meta.StateStored: "stored", meta.StateRedo: "redo", meta.StateGone: "replaced",
 }
 
-func (c *control) status(ctx context.Context, _ struct{}, _ func(string)) (*statusReport, error) {
+func (c *control) status(ctx context.Context, _ struct{}, _ output) (*statusReport, error) {
 	st, err := c.db.Stats(ctx)
 	if err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ type gcArgs struct {
 	Now bool `json:"now"`
 }
 
-func (c *control) gc(ctx context.Context, a gcArgs, _ func(string)) (fs.GCReport, error) {
+func (c *control) gc(ctx context.Context, a gcArgs, _ output) (fs.GCReport, error) {
 	return c.fs.GC(ctx, a.Now)
 }
 
@@ -152,8 +152,8 @@ type fsckArgs struct {
 	Deep bool `json:"deep"`
 }
 
-func (c *control) fsck(ctx context.Context, a fsckArgs, line func(string)) (fs.FsckReport, error) {
-	return c.fs.Fsck(ctx, fs.FsckOptions{Deep: a.Deep}, line)
+func (c *control) fsck(ctx context.Context, a fsckArgs, out output) (fs.FsckReport, error) {
+	return c.fs.Fsck(ctx, fs.FsckOptions{Deep: a.Deep}, out.line)
 }
 
 type umountArgs struct {
@@ -164,7 +164,7 @@ type umounted struct {
 	Dir string `json:"dir"` // "" when nothing was mounted
 }
 
-func (c *control) umount(ctx context.Context, a umountArgs, _ func(string)) (umounted, error) {
+func (c *control) umount(ctx context.Context, a umountArgs, _ output) (umounted, error) {
 	m := c.mounted()
 	if m == nil {
 		return umounted{}, nil

@@ -44,7 +44,7 @@ func runFsck(c *cli.Context) error {
 			fmt.Fprintln(c.App.Writer, oneLine(problem))
 		}
 	}
-	if err := ask(c, cfg, needsCore, "fsck", fsckArgs{Deep: c.Bool("deep")}, &r.FsckReport, line); err != nil {
+	if err := ask(c, cfg, needsCore, "fsck", fsckArgs{Deep: c.Bool("deep")}, &r.FsckReport, output{Line: line}); err != nil {
 		return err
 	}
 	if asJSON {

@@ -27,7 +27,7 @@ func gcCommand() *cli.Command {
 				return err
 			}
 			var r fs.GCReport
-			if err := ask(c, cfg, needsCore, "gc", gcArgs{Now: c.Bool("now")}, &r, nil); err != nil {
+			if err := ask(c, cfg, needsCore, "gc", gcArgs{Now: c.Bool("now")}, &r, output{}); err != nil {
 				return err
 			}
 			if c.Bool("json") {

@@ -23,7 +23,7 @@ func statusCommand() *cli.Command {
 				return err
 			}
 			var r statusReport
-			if err := ask(c, cfg, needsDB, "status", struct{}{}, &r, nil); err != nil {
+			if err := ask(c, cfg, needsDB, "status", struct{}{}, &r, output{}); err != nil {
 				return err
 			}
 			if c.Bool("json") {

@@ -67,7 +67,7 @@ func umountData(ctx context.Context, data string, timeout time.Duration) (string
 	}
 	conn.Close()
 	var u umounted
-	err = newRemote(data).call(ctx, "umount", umountArgs{timeout}, &u, nil)
+	err = newRemote(data).call(ctx, "umount", umountArgs{timeout}, &u, output{})
 	if err == nil && u.Dir == "" {
 		err = fmt.Errorf("the server on %s has nothing mounted", data)
 	}
@@ -123,7 +123,7 @@ func serverOf(ctx context.Context, dir string, candidates ...string) string {
 		}
 		conn.Close()
 		var r statusReport
-		if err := newRemote(data).call(ctx, "status", struct{}{}, &r, nil); err == nil && r.Mount == dir {
+		if err := newRemote(data).call(ctx, "status", struct{}{}, &r, output{}); err == nil && r.Mount == dir {
 			return data
 		}
 	}

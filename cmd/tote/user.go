@@ -82,7 +82,7 @@ func changeUser(c *cli.Context, command string, high int, fill func(*userArgs) e
 		return err
 	}
 	var u userInfo
-	return ask(c, cfg, needsDB, command, a, &u, nil)
+	return ask(c, cfg, needsDB, command, a, &u, output{})
 }
 
 func userList(c *cli.Context) error {
@@ -98,7 +98,7 @@ func userList(c *cli.Context) error {
 		a.Tenant = c.Args().First()
 	}
 	var list []userInfo
-	if err := ask(c, cfg, needsDB, "user-list", a, &list, nil); err != nil {
+	if err := ask(c, cfg, needsDB, "user-list", a, &list, output{}); err != nil {
 		return err
 	}
 	if c.Bool("json") {
@@ -112,12 +112,12 @@ func userList(c *cli.Context) error {
 }
 
 // ask runs one command of the control table, wherever it can run.
-func ask(c *cli.Context, cfg Config, n needs, command string, args, result any, line func(string)) error {
+func ask(c *cli.Context, cfg Config, n needs, command string, args, result any, out output) error {
 	log := newLogger(c.App.ErrWriter, cfg.LogLevel, cfg.LogFormat)
 	process()
 	to, release, err := connect(c.Context, cfg, n, log)
 	if err != nil {
 		return err
 	}
-	return errors.Join(to.call(c.Context, command, args, result, line), release())
+	return errors.Join(to.call(c.Context, command, args, result, out), release())
 }

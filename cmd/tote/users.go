@@ -105,7 +105,7 @@ type listUsersArgs struct {
 	Tenant string `json:"tenant"`
 }
 
-func (c *control) listUsers(ctx context.Context, a listUsersArgs, _ func(string)) ([]userInfo, error) {
+func (c *control) listUsers(ctx context.Context, a listUsersArgs, _ output) ([]userInfo, error) {
 	if err := c.checkTenant(ctx, a.Tenant); err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (c *control) checkTenant(ctx context.Context, name string) error {
 	return err
 }
 
-func (c *control) addUser(ctx context.Context, a userArgs, _ func(string)) (userInfo, error) {
+func (c *control) addUser(ctx context.Context, a userArgs, _ output) (userInfo, error) {
 	if err := errors.Join(c.checkTenant(ctx, a.Tenant), checkRoles(a.Roles)); err != nil {
 		return userInfo{}, err
 	}
@@ -141,7 +141,7 @@ func (c *control) addUser(ctx context.Context, a userArgs, _ func(string)) (user
 }
 
 // changeUser replaces the hash, the roles or both. A login that is remembered ends with the hash it was verified against.
-func (c *control) changeUser(ctx context.Context, a userArgs, _ func(string)) (userInfo, error) {
+func (c *control) changeUser(ctx context.Context, a userArgs, _ output) (userInfo, error) {
 	if err := checkRoles(a.Roles); err != nil {
 		return userInfo{}, err
 	}
@@ -204,7 +204,7 @@ func (c *control) forgetFirstPassword(u meta.User) error {
 	return nil
 }
 
-func (c *control) removeUser(ctx context.Context, a userArgs, _ func(string)) (userInfo, error) {
+func (c *control) removeUser(ctx context.Context, a userArgs, _ output) (userInfo, error) {
 	u, err := c.user(ctx, a)
 	if err != nil {
 		return userInfo{}, err
