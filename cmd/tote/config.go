@@ -24,7 +24,8 @@ const (
 // Config is everything a server is told. It is a plain value: two programs with different ones can run in one process.
 type Config struct {
 	Data          string // absolute after Validate
-	Store         string // URL; "" is file:DATA/objects
+	Store         string // URL; "" is the one that the data directory was used with, file:DATA/objects at first
+	AdoptStore    bool   // Store may be another one than before
 	Listen        string // host:port, or "off"
 	Mount         string // directory, "" for none; absolute after Validate
 	PublicURL     string
@@ -79,38 +80,8 @@ func (c *Config) checkData() error {
 }
 
 func (c *Config) checkStore() error {
-	_, err := c.storeDir()
+	_, err := parseStore(c.Store, c.Data)
 	return err
-}
-
-// storeDir reads the store URL. The embedded store is the only kind so far.
-func (c *Config) storeDir() (string, error) {
-	if c.Store == "" {
-		return filepath.Join(c.Data, "objects"), nil
-	}
-	u, err := url.Parse(c.Store)
-	if err != nil {
-		return "", usagef("--store %q is not a URL", redactURL(c.Store))
-	}
-	if u.Scheme != "file" {
-		return "", usagef("--store %s: this build keeps objects in file: URLs only", redactURL(c.Store))
-	}
-	dir := u.Path
-	if u.Opaque != "" {
-		dir = u.Opaque
-	}
-	if dir == "" || u.Host != "" || u.RawQuery != "" || u.Fragment != "" {
-		return "", usagef("--store %s: want file:/absolute/directory", redactURL(c.Store))
-	}
-	return filepath.Abs(dir)
-}
-
-// redactURL hides a password in a URL that goes into a message.
-func redactURL(s string) string {
-	if u, err := url.Parse(s); err == nil {
-		return u.Redacted()
-	}
-	return "(unreadable)"
 }
 
 func (c *Config) checkFaces() error {
@@ -198,8 +169,8 @@ func (c *Config) checkMount() error {
 	if within(c.Data, abs) || within(abs, c.Data) {
 		return usagef("--mount %s and --data %s must not contain each other", abs, c.Data)
 	}
-	if dir, err := c.storeDir(); err == nil && (within(dir, abs) || within(abs, dir)) {
-		return usagef("--mount %s and --store %s must not contain each other", abs, dir)
+	if s, err := parseStore(c.Store, c.Data); err == nil && s.dir != "" && (within(s.dir, abs) || within(abs, s.dir)) {
+		return usagef("--mount %s and --store %s must not contain each other", abs, s.dir)
 	}
 	return nil
 }

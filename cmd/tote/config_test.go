@@ -106,19 +106,6 @@ func TestEveryServeFlagHasAnEnvironmentVariable(t *testing.T) {
 	}
 }
 
-func TestStoreDir(t *testing.T) {
-	for _, tt := range []struct{ store, want string }{
-		{"", "/d/objects"},
-		{"file:/o", "/o"},
-		{"file:///o/p", "/o/p"},
-	} {
-		c := Config{Data: "/d", Store: tt.store}
-		if got, err := c.storeDir(); got != tt.want || err != nil {
-			t.Errorf("store %q: got %q, %v, want %q", tt.store, got, err, tt.want)
-		}
-	}
-}
-
 func TestLoopback(t *testing.T) {
 	for host, want := range map[string]bool{
 		"127.0.0.1": true, "127.9.9.9": true, "::1": true, "localhost": true,

@@ -36,7 +36,7 @@ func dataFlag() cli.Flag {
 }
 
 func storeFlag() cli.Flag {
-	return stringFlag("store", "", "", "keep objects in `URL` (default file:DATA/objects)")
+	return stringFlag("store", "", "", "keep objects in `URL` (default: where they are, file:DATA/objects at first)")
 }
 
 func jsonFlag() cli.Flag {
@@ -47,6 +47,7 @@ func serveFlags() []cli.Flag {
 	return []cli.Flag{
 		dataFlag(),
 		storeFlag(),
+		boolFlag("adopt-store", "", "use --store although the objects were elsewhere before, once all of them are there"),
 		stringFlag("listen", catFaces, defaultListen, "serve WebDAV, REST and the browser page on `ADDR`, \"off\" for none"),
 		stringFlag("mount", catFaces, "", "mount the files on the empty directory `DIR`"),
 		stringFlag("public-url", catFaces, "", "base `URL` of links and signed URLs (default: what the request names)"),
@@ -72,6 +73,7 @@ func serveConfig(c *cli.Context) (Config, error) {
 	cfg := Config{
 		Data:          c.String("data"),
 		Store:         c.String("store"),
+		AdoptStore:    c.Bool("adopt-store"),
 		Listen:        c.String("listen"),
 		Mount:         c.String("mount"),
 		PublicURL:     c.String("public-url"),

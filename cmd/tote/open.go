@@ -10,7 +10,7 @@ import (
 
 	"tote/fs"
 	"tote/meta"
-	"tote/objstore/filestore"
+	"tote/objstore"
 )
 
 // rootMode is the mode of a new tenant's root directory.
@@ -19,7 +19,7 @@ const rootMode = 0o755
 // core is what the faces and the commands work on.
 type core struct {
 	db    *meta.DB
-	store *filestore.Store
+	store objstore.Store
 	fs    *fs.FS
 }
 
@@ -29,18 +29,20 @@ func openCore(ctx context.Context, cfg *Config, d *dataDir, log *slog.Logger, s 
 	if err != nil {
 		return nil, err
 	}
-	dir, err := cfg.storeDir()
+	chosen, err := chooseStore(ctx, cfg, db)
 	if err != nil {
+		return nil, err
+	}
+	store, err := openStore(ctx, chosen.storeRef, log, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := chosen.confirm(ctx, db, store); err != nil {
 		return nil, err
 	}
 	if _, err := db.EnsureTenant(ctx, defaultTenant, rootMode, cfg.UID, cfg.GID, meta.Durable); err != nil {
 		return nil, fmt.Errorf("tenant %s: %w", defaultTenant, err)
 	}
-	store, err := filestore.New(dir, filestore.Options{})
-	if err != nil {
-		return nil, err
-	}
-	s.push("object store", ignoreContext(store.Close))
 	fsys, err := fs.Open(ctx, db, store, fs.Options{
 		Staging: d.file(stagingDir),
 		Logger:  log,

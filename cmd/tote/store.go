@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"syscall"
+
+	"tote/meta"
+	"tote/objstore"
+	"tote/objstore/filestore"
+)
+
+// storeSetting is the setting that remembers which store a data directory works on.
+const storeSetting = "store-url"
+
+// sampleSize is how many objects are looked for in a store that is not the remembered one.
+const sampleSize = 8
+
+// choice is the store that a data directory is going to work on.
+type choice struct {
+	storeRef
+	known string // as remembered; "" before the first start, and in databases that are older than the setting
+	fresh bool   // the database never kept anything
+}
+
+// chooseStore decides which store a data directory works on: the one it was used with before. Metadata without its objects is useless, and
+// objects without their metadata would look like garbage, so that another store has to be asked for.
+func chooseStore(ctx context.Context, cfg *Config, db *meta.DB) (choice, error) {
+	var c choice
+	known, err := db.Setting(ctx, storeSetting)
+	if err != nil && !errors.Is(err, syscall.ENOENT) {
+		return c, err
+	}
+	c.known = string(known)
+	if c.known == "" {
+		_, err := db.TenantByName(ctx, defaultTenant)
+		if err != nil && !errors.Is(err, syscall.ENOENT) {
+			return c, err
+		}
+		c.fresh = err != nil
+	}
+	asked := cfg.Store
+	if asked == "" {
+		asked = c.known
+	}
+	if c.storeRef, err = parseStore(asked, cfg.Data); err != nil {
+		return c, err
+	}
+	if c.known == "" || c.known == c.text || cfg.AdoptStore {
+		return c, nil
+	}
+	return c, usagef("--store %s is not where %s keeps its objects, which is %s: leave --store out, or add --adopt-store "+
+		"to tote serve once all objects are there", redactURL(c.text), cfg.Data, redactURL(c.known))
+}
+
+// openStore opens the store that ref names.
+func openStore(ctx context.Context, ref storeRef, log *slog.Logger, s *closers) (objstore.Store, error) {
+	store, err := filestore.New(ref.dir, filestore.Options{})
+	if err != nil {
+		return nil, err
+	}
+	s.push("object store", ignoreContext(store.Close))
+	return store, nil
+}
+
+// confirm makes sure that the store is the right one, when it is not the remembered one, and remembers it.
+func (c choice) confirm(ctx context.Context, db *meta.DB, store objstore.Store) error {
+	if c.text == c.known {
+		return nil
+	}
+	check := c.checkEmpty
+	if !c.fresh {
+		check = c.checkSample
+	}
+	if err := check(ctx, db, store); err != nil {
+		return err
+	}
+	return db.PutSetting(ctx, storeSetting, []byte(c.text), meta.Durable)
+}
+
+// checkEmpty keeps a new tree from a store with objects of an old one, which its garbage collection would delete.
+func (c choice) checkEmpty(ctx context.Context, _ *meta.DB, store objstore.Store) error {
+	for info, err := range store.List(ctx, defaultTenant+"/", "") {
+		if err != nil {
+			return storeError(c.storeRef, err)
+		}
+		return usagef("--store %s already has objects of another data directory, such as %s: start with that one, "+
+			"rebuild it with tote recover, or give an empty place", redactURL(c.text), oneLine(info.Key))
+	}
+	return nil
+}
+
+// checkSample looks whether objects of the database are in the store.
+func (c choice) checkSample(ctx context.Context, db *meta.DB, store objstore.Store) error {
+	versions, err := db.EachVersion(ctx, 0, 10*sampleSize)
+	if err != nil {
+		return err
+	}
+	left := sampleSize
+	for _, v := range versions {
+		if v.State != meta.StateStored || v.Key == "" || left == 0 {
+			continue
+		}
+		left--
+		_, err := store.Stat(ctx, v.Key)
+		if errors.Is(err, objstore.ErrNotFound) {
+			return usagef("--store %s does not have the objects of this data directory: %s is missing", redactURL(c.text), oneLine(v.Key))
+		}
+		if err != nil {
+			return storeError(c.storeRef, err)
+		}
+	}
+	return nil
+}
+
+// storeError says about which store an error is.
+func storeError(ref storeRef, err error) error {
+	return fmt.Errorf("--store %s: %w", redactURL(ref.text), err)
+}
