@@ -27,6 +27,9 @@ func TestGroupCommit(t *testing.T) {
 		return dataSync(f)
 	}})
 	mkfile(t, db, RootIno, "first") // takes its block of numbers
+	if err := db.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	syncs.Store(0)
 	hold.Store(true)
 	before := db.flush.commit.Load()

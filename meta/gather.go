@@ -118,9 +118,12 @@ func (db *DB) begin() error {
 
 // commit ends the transaction and returns the number of the commit. After an error everything in it is undone; what was acknowledged is still
 // in the operation log. It needs mu.
+//
+// Every transaction has its epoch, not only those in the log: after a power loss, which may undo the last ones, the log is that of the next
+// transaction or of none.
 func (db *DB) commit() (uint64, error) {
 	n := db.gather.pending.Load()
-	if n > 0 {
+	if db.gather.log != nil {
 		if err := db.w.setEpoch(db.gather.log.epoch); err != nil {
 			return 0, errors.Join(err, db.rollback())
 		}
@@ -133,7 +136,7 @@ func (db *DB) commit() (uint64, error) {
 		return 0, errors.Join(err, db.rollback())
 	}
 	db.gather.open = false
-	if n > 0 {
+	if db.gather.log != nil {
 		db.gather.pending.Store(0)
 		db.gather.timer.Stop()
 		db.gather.log.next()

@@ -12,14 +12,14 @@ import (
 )
 
 // opLog is a file with the statements of the operations in the open transaction. It is written without a flush: it is there for the death of the
-// process, and after a power loss whatever is whole in it is still a right continuation of the database, or recognised as too old.
+// process, and after a power loss it is either the right continuation of the database, as far as it is whole, or recognised as another's.
 //
 // The file holds the operations of one transaction, an epoch, from its beginning:
 //
 //	crc of the rest (4 bytes)  length of the body (4)  epoch (8)  body: statements
 //
 // The first record with another epoch or a wrong crc ends it. The database knows the epoch it has committed last; a log of the next one has
-// to be replayed, any other is history. Numbers are little endian.
+// to be replayed, any other is history or, after a power loss, of a future that is gone. Numbers are little endian.
 type opLog struct {
 	file  *os.File
 	epoch int64
