@@ -26,6 +26,7 @@ type Config struct {
 	Data          string // absolute after Validate
 	Store         string // URL; "" is the one that the data directory was used with, file:DATA/objects at first
 	AdoptStore    bool   // Store may be another one than before
+	Remote        remoteStore
 	Listen        string // host:port, or "off"
 	Mount         string // directory, "" for none; absolute after Validate
 	PublicURL     string
@@ -80,8 +81,14 @@ func (c *Config) checkData() error {
 }
 
 func (c *Config) checkStore() error {
-	_, err := parseStore(c.Store, c.Data)
-	return err
+	ref, err := parseStore(c.Store, c.Data)
+	if err != nil || ref.dir == "" {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(c.Data, dbFile)); err == nil && c.Store == "" {
+		return nil // the database knows which store it is
+	}
+	return c.Remote.checkEmbedded()
 }
 
 func (c *Config) checkFaces() error {

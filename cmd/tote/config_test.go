@@ -53,6 +53,14 @@ func TestServeRefusesBadInput(t *testing.T) {
 		{"store in mount point", []string{"--mount", filepath.Join(home, "m"), "--store", "file:" + filepath.Join(home, "m", "o")}, exitUsage, "--store"},
 		{"allow-other without mount", []string{"--allow-other"}, exitUsage, "needs --mount"},
 		{"number", []string{"--uid", "root"}, exitUsage, "uid"},
+		{"part size", []string{"--part-size", "1MiB"}, exitUsage, `--part-size "1MiB": want a size from 5.0 MiB`},
+		{"part size text", []string{"--part-size", "big"}, exitUsage, `--part-size "big"`},
+		{"uploads", []string{"--uploads", "0"}, exitUsage, "from 1 to 64"},
+		{"cache size", []string{"--cache-size", "-1"}, exitUsage, `--cache-size "-1"`},
+		{"store timeout", []string{"--store-timeout", "soon"}, exitUsage, "--store-timeout"},
+		{"part size of files", []string{"--part-size", "16MiB"}, exitUsage, "--part-size is about remote stores"},
+		{"writeback to files", []string{"--writeback"}, exitUsage, "--writeback is about remote stores"},
+		{"URLs of files", []string{"--direct-urls", "--store", "file:/o"}, exitUsage, "--direct-urls is about remote stores"},
 		{"stop timeout", []string{"--stop-timeout", "0s"}, exitUsage, "--stop-timeout"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -18,6 +18,7 @@ func env(flag string) []string {
 // Categories of flags in the help.
 const (
 	catFaces  = "Faces"
+	catRemote = "Remote store"
 	catAccess = "Access"
 	catLogs   = "Logs"
 )
@@ -44,7 +45,7 @@ func jsonFlag() cli.Flag {
 }
 
 func serveFlags() []cli.Flag {
-	return []cli.Flag{
+	return append(remoteFlags(),
 		dataFlag(),
 		storeFlag(),
 		boolFlag("adopt-store", "", "use --store although the objects were elsewhere before, once all of them are there"),
@@ -65,7 +66,7 @@ func serveFlags() []cli.Flag {
 		stringFlag("log-format", catLogs, "text", "`FORMAT` text or json"),
 		&cli.DurationFlag{Name: "stop-timeout", Category: catLogs, Value: defaultStopTimeout, EnvVars: env("stop-timeout"),
 			Usage: "how long requests and the mount may take to end after a signal"},
-	}
+	)
 }
 
 // serveConfig reads the flags of serve. The admin's first password comes from the environment only: flags show in ps.
@@ -90,6 +91,10 @@ func serveConfig(c *cli.Context) (Config, error) {
 	}
 	if err := cfg.LogLevel.UnmarshalText([]byte(c.String("log-level"))); err != nil {
 		return cfg, usagef("--log-level %q: want debug, info, warn or error", c.String("log-level"))
+	}
+	var err error
+	if cfg.Remote, err = remoteConfig(c); err != nil {
+		return cfg, err
 	}
 	return cfg, cfg.Validate()
 }

@@ -33,6 +33,11 @@ func openCore(ctx context.Context, cfg *Config, d *dataDir, log *slog.Logger, s 
 	if err != nil {
 		return nil, err
 	}
+	if chosen.dir != "" {
+		if err := cfg.Remote.checkEmbedded(); err != nil {
+			return nil, err
+		}
+	}
 	store, err := openStore(ctx, chosen.storeRef, log, s)
 	if err != nil {
 		return nil, err
