@@ -24,15 +24,19 @@ TESTFLAGS   ?=
 BENCHFLAGS  ?=
 RUN_TOOLS   := gcc fusermount3
 TEST_TOOLS  := gcc fusermount3 litmus rsync sqlite3 git curl strace
+CEPH_TOOLS  := curl ceph ceph-mon ceph-osd radosgw
+BENCH_TOOLS := rclone s3fs
+VERSITYGW   := v1.8.0
+S3_SERVER   := .tools/versitygw-$(VERSITYGW)
 GOLANGCI    := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ifneq ($(CI),)
 export TOTE_MUST_RUN := 1
 endif
 
-.PHONY: help run build test unit integration lint vet bench soak fmt clean need-run need-test
+.PHONY: help run build test unit integration integration-s3 test-s3 test-ceph lint vet bench bench-s3 soak fmt clean need-run need-test
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: need-run build ## install what is missing, build, mount ./mnt and serve http://127.0.0.1:7788
 	@[ -d $(MOUNT) ] || mkdir $(MOUNT) 2>/dev/null || true
@@ -43,11 +47,23 @@ build: ## build bin/tote
 
 test: need-test vet unit integration ## install what tests need, run everything
 
-unit: ## unit tests, with the race detector
+unit: $(S3_SERVER) ## unit tests, with the race detector
 	$(GO) test $(RACE) -timeout 12m $(TESTFLAGS) $$($(GO) list ./... | grep -v '/integration')
 
 integration: build ## the real binary, real mounts, litmus, rsync, git, sqlite3
 	$(GO) test -count=1 -timeout 18m $(TESTFLAGS) ./integration/...
+
+integration-s3: build $(S3_SERVER) ## the same tests of the doors with an S3 server as the store
+	TOTE_TEST_STORE=s3 $(GO) test -count=1 -timeout 20m $(TESTFLAGS) ./integration
+
+test-s3: need-test build ## all tests of S3 on another server: ENDPOINT=URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
+	@[ -n "$$ENDPOINT" ] || { echo "usage: make test-s3 ENDPOINT=http://host:port, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY set" >&2; exit 2; }
+	TOTE_TEST_S3=$$ENDPOINT $(GO) test -count=1 -timeout 15m $(TESTFLAGS) ./objstore/s3store
+	TOTE_TEST_S3=$$ENDPOINT TOTE_TEST_STORE=s3 $(GO) test -count=1 -timeout 30m $(TESTFLAGS) ./integration
+
+test-ceph: need-test ## test-s3 on a Ceph cluster of one node, which it installs and starts
+	@scripts/need.sh $(CEPH_TOOLS)
+	scripts/ceph.sh run $(MAKE) test-s3
 
 lint: ## golangci-lint with go vet, staticcheck and the import arrows
 	$(GO) run $(GOLANGCI) run ./...
@@ -57,6 +73,10 @@ vet:
 
 bench: need-test build ## speed beside a native directory and the peers, medians of 3
 	$(GO) run ./integration/bench -tote bin/tote $(BENCHFLAGS)
+
+bench-s3: need-test build ## speed on an S3 server beside rclone, s3fs and the SDK itself, medians of 3
+	@scripts/need.sh $(BENCH_TOOLS)
+	$(GO) run ./integration/bench -s3 -tote bin/tote $(BENCHFLAGS)
 
 soak: need-test build ## mixed load with kill -9, for an hour or SOAK=duration
 	TOTE_SOAK=$(or $(SOAK),1h) $(GO) test -count=1 -timeout 0 -run '^TestSoak' -v $(TESTFLAGS) ./integration
@@ -70,5 +90,12 @@ clean: ## remove what make built; data and mounts stay
 need-run:
 	@scripts/need.sh $(RUN_TOOLS)
 
-need-test:
+need-test: $(S3_SERVER)
 	@scripts/need.sh $(TEST_TOOLS)
+
+# The S3 server that tests start. The empty file tells which version is there.
+$(S3_SERVER):
+	@echo "installing versitygw $(VERSITYGW)"
+	@mkdir -p .tools/bin
+	@GOBIN=$(CURDIR)/.tools/bin $(GO) install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW)
+	@rm -f .tools/versitygw-* && touch $@

@@ -7,6 +7,7 @@ package_of() {
 	case $1 in
 	gcc) echo gcc libc6-dev ;;
 	fusermount3) echo fuse3 ;;
+	ceph) echo ceph-common ;;
 	*) echo "$1" ;;
 	esac
 }
