@@ -68,7 +68,7 @@ func TestBadFlags(t *testing.T) {
 			if args[0] == "serve" && !slices.Contains(args, "--listen") {
 				args = append(args, "--listen", "127.0.0.1:0")
 			}
-			out, code := runTote(t, args...)
+			out, code := runTote(t, nil, args...)
 			if code != c.code {
 				t.Errorf("exit code %d, want %d: %s", code, c.code, out)
 			}

@@ -21,7 +21,7 @@ import (
 func TestSameBytes(t *testing.T) {
 	curl := needTool(t, "curl")
 	size := 512 << 20
-	if testing.Short() {
+	if brief() {
 		size = 64 << 20
 	}
 	s := startServer(t)

@@ -27,7 +27,7 @@ import (
 // here. A file that was never closed may be absent, empty or as it was before.
 func TestG7Crash(t *testing.T) {
 	rounds := 20
-	if testing.Short() {
+	if brief() {
 		rounds = 6
 	}
 	c := newCrash(t, startServer(t), 1)
@@ -188,6 +188,7 @@ func (c *crash) noOrphans() {
 	if again := c.s.gc(); again != (gcReport{}) {
 		c.t.Errorf("a second gc still finds %+v", again)
 	}
+	c.s.noUploads()
 	found := c.s.fsck()
 	objects := c.s.objects()
 	if int64(len(objects)) != found.Versions {

@@ -112,7 +112,7 @@ func TestG3CutOff(t *testing.T) {
 			t.Run(u.name+" by "+f.String(), func(t *testing.T) {
 				message, head := u.message(f, u.body)
 				step := 1
-				if testing.Short() {
+				if brief() {
 					step = 7
 				}
 				for n := head - 2; n < len(message); n += step {

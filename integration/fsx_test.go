@@ -54,7 +54,7 @@ func (x *fsx) run(steps int) {
 	}()
 	check(x.t, x.s.mount().Put(x.path, nil))
 	for i := range steps {
-		if testing.Short() && i > steps/4 {
+		if brief() && i > steps/4 {
 			break
 		}
 		if err := x.step(); err != nil {

@@ -146,7 +146,7 @@ func renameInDB(t *testing.T, ctx context.Context, db *meta.DB) {
 // TestDatabaseSize wants a file to cost at most 1 KiB of the database. TestSoakDatabaseSize does it with a million.
 func TestDatabaseSize(t *testing.T) {
 	files := 100_000
-	if testing.Short() {
+	if brief() {
 		files = 10_000
 	}
 	databaseSize(t, files)

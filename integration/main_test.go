@@ -208,10 +208,16 @@ func command(t testing.TB, dir, name string, args ...string) string {
 }
 
 func tryCommand(ctx context.Context, dir, name string, args ...string) (string, error) {
+	return tryWith(ctx, nil, dir, name, args...)
+}
+
+// tryWith is tryCommand with more in the environment.
+func tryWith(ctx context.Context, env []string, dir, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {

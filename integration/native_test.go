@@ -19,7 +19,7 @@ import (
 func TestLikeNative(t *testing.T) {
 	s := startServer(t)
 	steps := 6000
-	if testing.Short() {
+	if brief() {
 		steps = 1500
 	}
 	n := &native{t: t, rnd: rand.New(rand.NewPCG(21, 4)), dirs: [2]string{filepath.Join(s.mnt, "t"), filepath.Join(tempDir(t), "t")}}

@@ -45,7 +45,14 @@ func TestG4Durable(t *testing.T) {
 			if c.name == "fsync of a directory" {
 				check(t, s.mount().Mkdir("/d/before"))
 			}
+			objects := len(s.objects())
 			calls := s.traced(t, strace, c.run)
+			if onS3() && len(c.want) > 1 { // the bytes are S3's to keep, which has them before the answer
+				c.want = c.want[:1]
+				if n := len(s.objects()); n <= objects {
+					t.Errorf("the bucket has %d objects, as many as before", n)
+				}
+			}
 			for _, want := range c.want {
 				if !regexp.MustCompile(`sync\(\d+<[^>]*(` + want + `)`).MatchString(calls) {
 					t.Errorf("nothing like %s was flushed before the answer:\n%s", want, calls)
@@ -207,16 +214,9 @@ func TestG6Damage(t *testing.T) {
 		check(t, s.dav().Put("/"+name, randomBytes(size, uint64(i))))
 	}
 	s.stop() // so that nothing has an object open
-	object := func(name string) string {
-		found, err := filepath.Glob(filepath.Join(s.data, "objects", "*", "*", "*", "*", name+"@_@*"))
-		if err != nil || len(found) != 1 {
-			t.Fatalf("objects of %s: %q, %v", name, found, err)
-		}
-		return found[0]
-	}
-	check(t, os.Remove(object("gone")))
-	check(t, os.Truncate(object("short"), 100_000))
-	flip(t, object("flipped"), 200_000)
+	s.damage(t, "gone", func([]byte) []byte { return nil })
+	s.damage(t, "short", func(b []byte) []byte { return b[:100_000] })
+	s.damage(t, "flipped", func(b []byte) []byte { b[200_000] ^= 1; return b })
 	s.start()
 	for _, f := range s.faces() {
 		for i, name := range []string{"gone", "short", "flipped", "well"} {
@@ -229,7 +229,7 @@ func TestG6Damage(t *testing.T) {
 			switch {
 			case name == "well" && (err != nil || !bytes.Equal(got, randomBytes(size, 3))):
 				t.Errorf("%s: what is well can't be read: %v", f.Name(), err)
-			case name == "flipped": // a flipped bit on the disk is for fsck --deep to find: reads are not checked
+			case name == "flipped" && !onS3(): // a flipped bit on the disk is for fsck --deep to find: reads are not checked
 			case name != "well" && err == nil:
 				t.Errorf("%s: reading %s gives %d bytes and no error, %s", f.Name(), name, len(got), difference(got, randomBytes(size, uint64(i))))
 			}
@@ -244,17 +244,4 @@ func TestG6Damage(t *testing.T) {
 	if code != 6 || strings.Contains(out, "/well:") {
 		t.Errorf("fsck: exit code %d, want 6\n%s", code, out)
 	}
-}
-
-func flip(t testing.TB, name string, at int64) {
-	t.Helper()
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
-	check(t, err)
-	defer f.Close()
-	b := make([]byte, 1)
-	_, err = f.ReadAt(b, at)
-	check(t, err)
-	b[0] ^= 1
-	_, err = f.WriteAt(b, at)
-	check(t, err)
 }

@@ -18,7 +18,7 @@ import (
 // acknowledged write every later read, on any door, has to see that write or a newer one, and every read has to see one write, whole.
 func TestCrossRandom(t *testing.T) {
 	pairs := int64(10_000)
-	if testing.Short() {
+	if brief() {
 		pairs = 2_000
 	}
 	s := startServer(t)

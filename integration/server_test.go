@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tote/objstore/s3store/s3test"
 )
 
 const (
@@ -39,6 +41,10 @@ type server struct {
 	err    error         // of cmd, valid after exited
 	quiet  bool          // errors in the log are expected
 	unsafe bool          // no check of data and log at the end: the test does its own
+
+	env     []string        // beside this process's own, for the server and for commands
+	gateway *s3test.Gateway // where the objects are; nil is the embedded store
+	prefix  string          // below which they are in the bucket
 }
 
 // option changes how a server is started.
@@ -56,11 +62,14 @@ func withErrors() option { return func(s *server) { s.quiet = true } }
 // startServer starts a server and waits until it is ready. The test's cleanup stops and checks it.
 func startServer(t testing.TB, opts ...option) *server {
 	t.Helper()
+	skipEmbedded(t)
 	dir := tempDir(t)
 	s := &server{t: t, data: filepath.Join(dir, "data"), mnt: filepath.Join(dir, "mnt"), log: filepath.Join(dir, "log")}
+	s.env = []string{"TOTE_ADMIN_PASSWORD=" + adminPassword}
 	for _, o := range opts {
 		o(s)
 	}
+	s.useStore()
 	s.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}, Timeout: 2 * time.Minute}
 	addr := freeAddr(t)
 	s.base = "http://" + addr
@@ -98,7 +107,7 @@ func (s *server) launch() {
 	check(s.t, err)
 	defer out.Close()
 	s.cmd = exec.Command(shared.tote, s.args...)
-	s.cmd.Env = append(os.Environ(), "TOTE_ADMIN_PASSWORD="+adminPassword)
+	s.cmd.Env = append(os.Environ(), s.env...)
 	s.cmd.Stdout, s.cmd.Stderr = out, out
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	check(s.t, start(s.cmd))
@@ -247,13 +256,13 @@ func (s *server) staged() (names []string) {
 // tote runs a command of the program and returns its output and exit code.
 func (s *server) tote(args ...string) (string, int) {
 	s.t.Helper()
-	return runTote(s.t, args...)
+	return runTote(s.t, s.env, args...)
 }
 
-func runTote(t testing.TB, args ...string) (string, int) {
+func runTote(t testing.TB, env []string, args ...string) (string, int) {
 	t.Helper()
 	// A test's context has ended when its cleanups run.
-	out, err := tryCommand(context.Background(), "", shared.tote, args...)
+	out, err := tryWith(context.Background(), env, "", shared.tote, args...)
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatalf("tote %s: %v\n%s", strings.Join(args, " "), err, out)
@@ -303,9 +312,12 @@ func (s *server) json(to any, args ...string) {
 	}
 }
 
-// objects lists the object files of the store.
+// objects lists the objects of the store: their files, or their keys.
 func (s *server) objects() (files []string) {
 	s.t.Helper()
+	if s.gateway != nil {
+		return s.objectKeys()
+	}
 	root := filepath.Join(s.data, "objects")
 	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -333,14 +345,21 @@ func (s *server) memoryPeak() int64 {
 	return n << 10
 }
 
-// memoryLimit is what the server may have resident, whatever goes through it.
-const memoryLimit = 150 << 20
+// What the server may have resident, whatever goes through it. With a remote store parts of uploads and read-ahead are in memory, too.
+const (
+	memoryLimit   = 150 << 20
+	memoryLimitS3 = 256 << 20
+)
 
 func (s *server) checkMemory() {
 	s.t.Helper()
 	peak := s.memoryPeak()
 	s.t.Logf("memory: at most %d MiB", peak>>20)
-	if peak > memoryLimit && len(raceFlags) == 0 {
-		s.t.Errorf("the server used %d MiB, limit %d MiB", peak>>20, memoryLimit>>20)
+	limit := int64(memoryLimit)
+	if s.gateway != nil {
+		limit = memoryLimitS3
+	}
+	if peak > limit && len(raceFlags) == 0 {
+		s.t.Errorf("the server used %d MiB, limit %d MiB", peak>>20, limit>>20)
 	}
 }

@@ -19,7 +19,7 @@ import (
 func goSource(t testing.TB) string {
 	t.Helper()
 	src := filepath.Join(strings.TrimSpace(command(t, "", "go", "env", "GOROOT")), "src")
-	if testing.Short() {
+	if brief() {
 		src = filepath.Join(src, "net")
 	}
 	return src
