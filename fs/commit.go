@@ -344,7 +344,7 @@ func (f *FS) syncVersion(ctx context.Context, base Version, s *source) error {
 
 // upload publishes a local file in a store that can't adopt it, and gives its checksum.
 func (f *FS) upload(ctx context.Context, key string, file *os.File, size int64) (sum string, err error) {
-	ctx, cancel := bound(ctx)
+	ctx, cancel := f.bound(ctx, size)
 	defer cancel()
 	h := newSum()
 	r := io.TeeReader(io.NewSectionReader(file, 0, size), h)

@@ -29,6 +29,11 @@ type Options struct {
 	ReadOnly   bool             // every change is refused with EROFS
 	Grace      time.Duration    // how long replaced objects stay, 10 minutes
 	Settle     time.Duration    // how often lazily published objects are made durable, 10 seconds
+
+	// For stores that can't take over local files.
+	PartSize     int64         // size of the first parts of an upload, 8 MiB; they grow with the file
+	Uploads      int           // parts of one file under way at the same time, 4
+	StoreTimeout time.Duration // how long one call of the store may take, 5 minutes, and a second more for every MiB
 }
 
 // FS is the file system: every rule about files lives in its methods. They may be called from any goroutine.
@@ -37,6 +42,7 @@ type Options struct {
 type FS struct {
 	db        *meta.DB
 	store     objstore.Store
+	remote    *remote // nil: the store takes over local files
 	opts      Options
 	log       *slog.Logger
 	staging   *staging
@@ -73,6 +79,7 @@ func Open(ctx context.Context, db *meta.DB, store objstore.Store, opts Options) 
 		return nil, err
 	}
 	f := &FS{db: db, store: store, opts: opts, log: opts.Logger}
+	f.remote = newRemote(store, opts)
 	f.staging = newStaging(dir, opts.StagingMax)
 	f.table = newOpenTable()
 	f.sources = newSourceTable()
@@ -82,11 +89,25 @@ func Open(ctx context.Context, db *meta.DB, store objstore.Store, opts Options) 
 	if err := f.recover(ctx); err != nil {
 		return nil, err
 	}
+	left, err := db.Uploads(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	f.begin(ctx, left)
+	return f, nil
+}
+
+// begin starts what the core does by itself; left are the uploads that the last run had under way.
+func (f *FS) begin(ctx context.Context, left []meta.Upload) {
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f.stop = cancel
 	f.work.Go(func() { f.settler.run(run) })
-	f.work.Go(func() { f.sumLoop(run) })
-	return f, nil
+	if f.remote == nil {
+		f.work.Go(func() { f.sumLoop(run) })
+		return
+	}
+	f.remote.tasks.open(ctx)
+	f.remote.tasks.run(func(ctx context.Context) { f.endLeftUploads(ctx, left) })
 }
 
 // canThaw tells whether objects are files on the file system of the staging directory, so that they can have a name there too.
@@ -141,14 +162,31 @@ func (o Options) withDefaults() Options {
 	if o.Settle == 0 {
 		o.Settle = 10 * time.Second
 	}
+	if o.PartSize == 0 {
+		o.PartSize = defaultPart
+	}
+	if o.Uploads == 0 {
+		o.Uploads = defaultPerFile
+	}
+	if o.StoreTimeout == 0 {
+		o.StoreTimeout = 5 * time.Minute
+	}
 	return o
 }
+
+// closePatience is how long Close waits for the store to forget what nobody needs. What it has not forgotten then is left to the next start.
+const closePatience = 10 * time.Second
 
 // Close commits nothing that was not closed or synced; it makes what was committed durable and stops the core's goroutines.
 func (f *FS) Close(ctx context.Context) error {
 	f.stop()
 	f.work.Wait()
 	f.endAllLingering()
+	if f.remote != nil {
+		ctx, cancel := context.WithTimeout(ctx, closePatience)
+		defer cancel()
+		f.remote.tasks.close(ctx)
+	}
 	return errors.Join(f.settler.settle(ctx), f.db.Flush(ctx))
 }
 
@@ -169,15 +207,6 @@ func detach(ctx context.Context) context.Context {
 	}
 	limit, _ := ctx.Deadline()
 	return detached{context.WithoutCancel(ctx), limit}
-}
-
-// bound gives a call of the store the deadline of the client behind a detached context.
-func bound(ctx context.Context) (context.Context, context.CancelFunc) {
-	d, ok := ctx.(detached)
-	if !ok || d.limit.IsZero() {
-		return context.WithCancel(ctx)
-	}
-	return context.WithDeadline(d.Context, d.limit)
 }
 
 // tenant finds the actor's tenant.

@@ -43,6 +43,9 @@ func (f *FS) GC(ctx context.Context, now bool) (GCReport, error) {
 	if err == nil {
 		err = f.collectOrphans(ctx, young, &r)
 	}
+	if err == nil {
+		err = f.collectUploads(ctx, young, &r)
+	}
 	if s, ok := f.store.(sweeper); ok && err == nil {
 		r.Uploads, err = s.Sweep(ctx, f.Now().Add(-max(f.opts.Grace, time.Hour)))
 	}

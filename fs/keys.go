@@ -23,6 +23,13 @@ func (g *keyGuard) claim(key string) bool {
 	return true
 }
 
+// taken tells whether somebody has claimed a key.
+func (g *keyGuard) taken(key string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.busy[key]
+}
+
 // release gives a key back.
 func (g *keyGuard) release(key string) {
 	g.mu.Lock()

@@ -3,8 +3,6 @@ package fs
 import (
 	"context"
 	"crypto/md5"
-	"encoding/hex"
-	"errors"
 	"hash"
 	"io"
 	"os"
@@ -13,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"tote/meta"
-	"tote/objstore"
 )
 
 // Target says where a Writer's bytes go: to a path, to an existing file by number, or to a name in a directory.
@@ -42,10 +39,11 @@ type Writer struct {
 
 	file  *os.File
 	stage string
+	up    *upload // to a remote store, nil on the embedded one
 	size  int64
 	held  int64
-	sent  int64 // bytes whose write-back has been started
-	sum   hash.Hash64
+	sent  int64       // bytes whose write-back has been started
+	sum   hash.Hash64 // nil with up, which has its own
 	md5   hash.Hash
 	err   error // first failure; Commit refuses after it
 	ended bool
@@ -53,7 +51,7 @@ type Writer struct {
 
 // NewWriter checks early whether the actor may write there: rights, names, the parent directory, WebDAV locks. The old content stays untouched.
 func (f *FS) NewWriter(ctx context.Context, a *Actor, t Target) (*Writer, error) {
-	w := &Writer{f: f, a: *a, target: t, sum: newSum()}
+	w := &Writer{f: f, a: *a, target: t}
 	path := t.Path
 	if t.Dir != "" {
 		path = t.Dir + "/" + t.Name
@@ -66,7 +64,20 @@ func (f *FS) NewWriter(ctx context.Context, a *Actor, t Target) (*Writer, error)
 		return nil, fail("write", path, err)
 	}
 	w.file, w.stage = file, name
+	if f.remote == nil {
+		w.sum = newSum()
+		return w, nil
+	}
+	w.up = f.newUpload(ctx, w.ino, file, w.naming().name)
+	w.up.seq = &summer{}
 	return w, nil
+}
+
+// Expect announces how long the body is, before the first byte. It is a hint only: Commit compares nothing with it.
+func (w *Writer) Expect(size int64) {
+	if w.up != nil {
+		w.up.expect(size)
+	}
 }
 
 // Retarget sends the bytes somewhere else: a form may bring the file before the field with its name. On an error the Writer is as it was.
@@ -77,6 +88,9 @@ func (w *Writer) Retarget(ctx context.Context, t Target) error {
 		return fail("write", t.Path+t.Dir, err)
 	}
 	*w = moved
+	if w.up != nil {
+		w.up.retarget(w.naming().name)
+	}
 	return nil
 }
 
@@ -166,7 +180,7 @@ const reserveStep = 1 << 20
 // long body finds little left to do.
 const flushStep = 8 << 20
 
-// Write takes the next bytes.
+// Write takes the next bytes. On a remote store it may wait for bytes that were written before to be sent.
 func (w *Writer) Write(p []byte) (int, error) {
 	if w.err != nil {
 		return 0, w.err
@@ -179,16 +193,32 @@ func (w *Writer) Write(p []byte) (int, error) {
 		w.held += step
 	}
 	n, err := w.file.Write(p)
-	w.sum.Write(p[:n])
-	if w.md5 != nil {
-		w.md5.Write(p[:n])
-	}
-	w.size += int64(n)
+	w.count(p[:n])
 	if err != nil {
 		return n, w.broken(err)
 	}
-	w.pushOut()
 	return n, nil
+}
+
+// count takes bytes into account that have reached the staging file.
+func (w *Writer) count(p []byte) {
+	if w.md5 != nil {
+		w.md5.Write(p)
+	}
+	from := w.size
+	w.size += int64(len(p))
+	if w.up == nil {
+		w.sum.Write(p)
+		w.pushOut()
+		return
+	}
+	_, _ = w.up.seq.Write(p) // it never fails
+	w.up.wrote(from, w.size)
+	if err := w.up.err(); err != nil {
+		_ = w.broken(err) // the next call tells
+		return
+	}
+	w.up.wait(w.up.ctx)
 }
 
 // pushOut starts the write-back of full steps.
@@ -243,257 +273,16 @@ func (w *Writer) Abort() {
 		return
 	}
 	w.ended = true
-	w.close()
+	w.close(false)
 	w.f.discard(w.stage)
 }
 
-func (w *Writer) close() {
+// close lets everything go; used says that a version has the object.
+func (w *Writer) close(used bool) {
+	if w.up != nil {
+		w.up.close(used)
+	}
 	w.file.Close()
 	w.f.staging.release(w.held)
 	w.held = 0
-}
-
-// CommitOptions go with a Commit.
-type CommitOptions struct {
-	Cond        *Cond // decided inside the transaction
-	NoReplace   bool  // EEXIST when the name is taken
-	Mtime       int64 // ns; 0 = now
-	ContentType string
-	Props       []Property // set in the same transaction
-	ClearSpaces []string   // property spaces emptied before
-	ExpectSize  int64      // what was announced; -1 = nothing was, else a difference is ErrShortBody
-}
-
-// Commit makes the bytes the file's content: on nil they and the name survive power loss, and every later open on any face sees them. A
-// file that was there keeps its number. On failure nothing has changed.
-func (w *Writer) Commit(ctx context.Context, o CommitOptions) (Info, bool, error) {
-	if w.ended {
-		return Info{}, false, &Error{Op: "write", Path: w.path, Errno: syscall.EBADF}
-	}
-	info, created, err := w.commit(detach(ctx), o)
-	if err != nil {
-		w.Abort()
-		return Info{}, false, fail("write", w.path, err)
-	}
-	return info, created, nil
-}
-
-func (w *Writer) commit(ctx context.Context, o CommitOptions) (Info, bool, error) {
-	if w.err != nil {
-		return Info{}, false, w.err
-	}
-	if o.ExpectSize >= 0 && o.ExpectSize != w.size {
-		return Info{}, false, ErrShortBody
-	}
-	if err := w.recheck(ctx, o); err != nil {
-		return Info{}, false, err
-	}
-	if err := w.file.Sync(); err != nil {
-		return Info{}, false, err
-	}
-	args, err := w.args(ctx, o)
-	if err != nil {
-		return Info{}, false, err
-	}
-	defer w.f.keys.release(args.Key)
-	if err := w.publish(ctx, args.Key); err != nil {
-		return Info{}, false, err
-	}
-	done, err := w.f.db.Commit(ctx, args, meta.Durable)
-	if errors.Is(err, syscall.EEXIST) && args.AltName != "" { // its alias is taken, too
-		args.AltName = aliasName(w.name, newGUID())
-		done, err = w.f.db.Commit(ctx, args, meta.Durable)
-	}
-	if err != nil && !errors.Is(err, meta.ErrNotFlushed) {
-		w.unpublish(ctx, args.Key)
-		return Info{}, false, err
-	}
-	w.ended = true
-	w.close()
-	w.f.replaced(done, w.a.Origin)
-	return w.report(o, done), done.Created, err
-}
-
-// unpublish takes back an object whose commit was refused. What can't be deleted now is left to the garbage collection.
-func (w *Writer) unpublish(ctx context.Context, key string) {
-	if err := w.f.store.Delete(ctx, key); err != nil {
-		w.f.abandon(ctx, key)
-	}
-}
-
-// recheck asks again what may have changed while the bytes came in.
-func (w *Writer) recheck(ctx context.Context, o CommitOptions) error {
-	if err := checkProps(o.Props); err != nil {
-		return err
-	}
-	if w.target.Ino != 0 {
-		return w.f.checkLocksIno(ctx, &w.a, w.ino)
-	}
-	return w.f.checkLocks(ctx, &w.a, w.path, w.ino == 0)
-}
-
-// publish brings the bytes into the store; nothing refers to them yet.
-func (w *Writer) publish(ctx context.Context, key string) error {
-	if adopter, ok := objstore.As[objstore.Adopter](w.f.store); ok {
-		_, err := adopter.Adopt(ctx, key, w.f.staging.path(w.stage))
-		return err
-	}
-	_, err := w.f.store.Put(ctx, key, io.NewSectionReader(w.file, 0, w.size), w.size)
-	if err == nil {
-		w.f.discard(w.stage)
-	}
-	return err
-}
-
-// args describes the version.
-func (w *Writer) args(ctx context.Context, o CommitOptions) (meta.CommitArgs, error) {
-	f := w.f
-	guid, key, err := w.key(ctx)
-	if err != nil {
-		return meta.CommitArgs{}, err
-	}
-	uid, gid := f.owner(&w.a)
-	args := meta.CommitArgs{
-		GUID: guid, Key: key, Size: w.size, State: meta.StateStored, Sum: formatSum(w.sum),
-		NoReplace: o.NoReplace, Props: w.props(o), ClearProps: o.ClearSpaces, Mode: f.opts.FileMode, UID: uid, GID: gid,
-		Origin: w.a.Origin,
-	}
-	if o.Mtime != 0 {
-		args.Mtime = &o.Mtime
-	}
-	if w.md5 != nil {
-		args.MD5 = hex.EncodeToString(w.MD5())
-	}
-	if w.parent == 0 {
-		args.Ino = w.ino
-	} else {
-		args.Parent, args.Name = w.parent, w.name
-		if w.target.Alias {
-			args.AltName = aliasName(w.name, guid)
-		}
-	}
-	args.Check = w.check(ctx, o.Cond)
-	return args, nil
-}
-
-// key chooses and claims the object key: the client's, while nothing has it, else one with a new GUID.
-func (w *Writer) key(ctx context.Context) (guid, key string, err error) {
-	if w.target.Key != "" {
-		guid, key, err = w.ownKey(ctx)
-		if err != nil || key != "" {
-			return guid, key, err
-		}
-	}
-	name := w.name
-	if w.target.keyName != "" {
-		name = w.target.keyName
-	}
-	guid = newGUID()
-	key = objstore.VersionKey(w.tenant.Name, name, guid)
-	w.f.keys.claim(key) // nobody else can have a new GUID
-	return guid, key, nil
-}
-
-// ownKey claims the client's key; "" when it is taken.
-func (w *Writer) ownKey(ctx context.Context) (guid, key string, err error) {
-	f := w.f
-	key = clientKey(w.tenant.Name, w.target.Key)
-	if err := objstore.ValidKey(key); err != nil {
-		return "", "", err
-	}
-	if f.sources.holds(key) || !f.keys.claim(key) {
-		return "", "", nil
-	}
-	taken, err := w.taken(ctx, key)
-	if err != nil || taken {
-		f.keys.release(key)
-		return "", "", err
-	}
-	guid = newGUID()
-	if _, g, _, ok := objstore.SplitVersionName(w.target.Key); ok {
-		guid = g
-	}
-	return guid, key, nil
-}
-
-// taken tells whether an object or a live version has a key. A replaced version's object may wait there to be deleted.
-func (w *Writer) taken(ctx context.Context, key string) (bool, error) {
-	live, err := w.f.db.LiveKey(ctx, key)
-	if err != nil || live {
-		return live, err
-	}
-	_, err = w.f.store.Stat(ctx, key)
-	if errors.Is(err, objstore.ErrNotFound) {
-		return false, nil
-	}
-	return true, err
-}
-
-// props are the properties that come with the bytes.
-func (w *Writer) props(o CommitOptions) []Property {
-	props := o.Props
-	if o.ContentType != "" {
-		props = append(props, Property{Name: PropContentType, Value: JSONString(o.ContentType)})
-	}
-	return props
-}
-
-// check decides about what is there at the instant of the commit: whether the actor may replace it, if it was not there before, and the
-// request's condition.
-func (w *Writer) check(ctx context.Context, c *Cond) func(*Attr) error {
-	cond := c.attrCheck(place{name: w.name, path: w.path})
-	return func(cur *Attr) error {
-		if cur != nil && cur.Ino != w.ino {
-			if err := w.f.allowFound(ctx, &w.a, cur.Ino, accessWrite); err != nil {
-				return err
-			}
-		}
-		if cond == nil {
-			return nil
-		}
-		return cond(cur)
-	}
-}
-
-// report is the file as it is now.
-func (w *Writer) report(o CommitOptions, done meta.Committed) Info {
-	info := Info{name: w.name, path: w.path, attr: done.Attr, contentType: o.ContentType}
-	if done.Name != "" && done.Name != w.name {
-		info.name = done.Name
-		info.path = parentPath(w.path) + "/" + done.Name
-	}
-	return info
-}
-
-// replaced tells the mount and the other faces about a version that came from another face.
-func (f *FS) replaced(done meta.Committed, origin string) {
-	ino := done.Attr.Ino
-	if e := f.table.held(ino); e != nil {
-		f.detachView(e, done.Version.ID)
-	}
-	f.discard(done.Staging...)
-	e := Event{Op: "update", Ino: ino, Content: true, Attrs: true, Origin: origin}
-	if done.Created {
-		e.Op, e.Entry, e.Parent, e.Name = "create", true, done.Attr.Parent, done.Name
-	}
-	f.emit(e)
-}
-
-// detachView ends the part that a view plays for its file: its handles keep or lose what they see, new ones get a new view. It waits for an open
-// that is under way, which may have met the version before; a view that was opened after version became current stays.
-func (f *FS) detachView(e *openIno, version int64) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	v := e.view
-	if v == nil {
-		return
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.base.ID >= version {
-		return
-	}
-	v.replaced = true
-	f.table.setView(e, nil)
-	e.idle.Broadcast()
 }

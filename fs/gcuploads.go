@@ -1,0 +1,99 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tote/meta"
+	"tote/objstore"
+)
+
+// keepTombstones is how long the ids of completed uploads are kept: as long as the store might still show one as open, it must not be ended, because
+// that could delete what it published.
+const keepTombstones = 7 * 24 * time.Hour
+
+// collectUploads ends multipart uploads that nobody will complete: those on record whose writer is gone, and those that only the store knows, because a
+// crash came before the record, once they are older than young.
+func (f *FS) collectUploads(ctx context.Context, young time.Time, r *GCReport) error {
+	if f.remote == nil {
+		return nil
+	}
+	open, err := f.db.Uploads(ctx, false)
+	if err != nil {
+		return err
+	}
+	done, err := f.db.Uploads(ctx, true)
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	var errs []error
+	for _, row := range open {
+		known[row.ID] = true
+		if f.keys.taken(row.Key) {
+			continue
+		}
+		if err := f.endLeft(ctx, row); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		r.Uploads++
+	}
+	for _, row := range done {
+		known[row.ID] = true
+		if row.Started < f.Now().Add(-keepTombstones).UnixNano() {
+			errs = append(errs, f.db.ForgetUpload(ctx, row.ID, meta.Relaxed))
+		}
+	}
+	return errors.Join(append(errs, f.collectUnknown(ctx, known, young, r))...)
+}
+
+// collectUnknown ends uploads that are not on record.
+func (f *FS) collectUnknown(ctx context.Context, known map[string]bool, young time.Time, r *GCReport) error {
+	lister, ok := objstore.As[objstore.UploadLister](f.store)
+	if !ok {
+		return nil
+	}
+	for info, err := range lister.Uploads(ctx) {
+		if err != nil {
+			return err
+		}
+		if known[info.ID] || info.Started.After(young) || f.keys.taken(info.Key) {
+			continue
+		}
+		if err := f.endLeft(ctx, meta.Upload{ID: info.ID, Key: info.Key}); err != nil {
+			return err
+		}
+		r.Uploads++
+	}
+	return nil
+}
+
+// endLeft ends an upload of which nothing but the id is left.
+func (f *FS) endLeft(ctx context.Context, row meta.Upload) error {
+	resumer, ok := objstore.As[objstore.Resumer](f.store)
+	if !ok {
+		return f.db.ForgetUpload(ctx, row.ID, meta.Relaxed)
+	}
+	call, cancel := f.bound(ctx, 0)
+	defer cancel()
+	multi, err := resumer.ResumeUpload(call, row.Key, row.ID)
+	if errors.Is(err, objstore.ErrNotFound) {
+		return f.db.ForgetUpload(ctx, row.ID, meta.Relaxed)
+	}
+	if err != nil {
+		return err
+	}
+	return f.endUpload(ctx, multi)
+}
+
+// endLeftUploads ends what the last run of the core had begun. What was in them is not lost: the file of an upload that somebody was told about is in staging,
+// and is sent again.
+func (f *FS) endLeftUploads(ctx context.Context, rows []meta.Upload) {
+	for _, row := range rows {
+		if err := f.endLeft(ctx, row); err != nil {
+			f.log.Warn("an upload of the last run could not be ended; tote gc tries again", "key", row.Key, "err", err)
+		}
+	}
+}
