@@ -17,7 +17,7 @@ import (
 const (
 	mostRange  = 8 << 20 // bytes of one call of the store
 	mostBlock  = 64 << 20
-	spare      = 8 // buffers beside those of fetches and of blocks kept, for blocks being read from the disk
+	spare      = 4 // buffers for blocks that are being read from the disk
 	streamIdle = 2 * time.Second
 )
 
@@ -25,9 +25,9 @@ const (
 type Options struct {
 	Logger   *slog.Logger  // [none]
 	Block    int64         // bytes of a block [1 MiB]
-	Ahead    int64         // most bytes of read-ahead of one stream [32 MiB], negative: none
+	Ahead    int64         // most bytes of read-ahead of one stream [64 MiB], negative: none
 	Fetches  int           // calls of the store at once, in all [8]
-	Memory   int64         // bytes of all blocks in memory [64 MiB], at least 2*Fetches+8 blocks
+	Memory   int64         // bytes of all blocks in memory [80 MiB], at least 2*Fetches+15 blocks
 	Patience time.Duration // how long to go on without a block from the store [5 min]
 }
 
@@ -36,9 +36,9 @@ func (o Options) filled() Options {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	fill(&o.Block, 1<<20)
-	fill(&o.Ahead, 32<<20)
+	fill(&o.Ahead, 64<<20)
 	fill(&o.Fetches, 8)
-	fill(&o.Memory, 64<<20)
+	fill(&o.Memory, 80<<20)
 	fill(&o.Patience, 5*time.Minute)
 	o.Ahead = max(o.Ahead, 0)
 	return o
@@ -59,20 +59,23 @@ type Cache struct {
 	disk    *disk
 	buffers *buffers
 	kept    int           // blocks that stay in memory
+	room    int64         // bytes that all streams together may be read ahead
 	pause   time.Duration // before the second attempt
 
-	slots  chan struct{} // one for each call of the store
-	urgent atomic.Int32  // fetches for readers that wait for a slot
-	ctx    context.Context
-	stop   context.CancelCauseFunc
-	wg     sync.WaitGroup // of fetches
-	stats  counters
-	copies sync.Pool // of *[sendBuffer]byte
+	ctx     context.Context
+	stop    context.CancelCauseFunc
+	wg      sync.WaitGroup // of fetches
+	stats   counters
+	spills  chan *block    // written by as many goroutines as there are spillers
+	writers sync.WaitGroup // of these
+	copies  sync.Pool      // of *[sendBuffer]byte
 
 	mu      sync.Mutex                      // comes after File.mu and before disk.mu
 	memory  *simplelru.LRU[blockID, *block] // guarded by mu; verified blocks
 	pending map[blockID]*flight             // guarded by mu; blocks on their way into memory
 	fetches map[*fetch]struct{}             // guarded by mu; running
+	running int                             // guarded by mu; fetches that have a slot
+	queue   []*fetch                        // guarded by mu; those that wait for one
 	active  map[*stream]time.Time           // guarded by mu; when each was read ahead last
 	closed  bool                            // guarded by mu
 }
@@ -88,17 +91,26 @@ func New(dir string, limit int64, store objstore.Store, o Options) (*Cache, erro
 	if err != nil {
 		return nil, err
 	}
-	count := int(max(o.Memory/o.Block, int64(2*o.Fetches+spare)))
+	busy := o.Fetches + spare + spillQueue + spillers // buffers of blocks that are on their way
+	count := int(max(o.Memory/o.Block, int64(busy+o.Fetches+1)))
 	c := &Cache{
 		store: store, o: o, disk: disk, buffers: newBuffers(int(o.Block), count),
-		kept: count - o.Fetches - spare, pause: leastPause, slots: make(chan struct{}, o.Fetches),
-		pending: map[blockID]*flight{}, fetches: map[*fetch]struct{}{}, active: map[*stream]time.Time{},
+		kept: count - busy, pause: leastPause,
+		spills: make(chan *block, spillQueue), pending: map[blockID]*flight{}, fetches: map[*fetch]struct{}{}, active: map[*stream]time.Time{},
 	}
+	// What memory can't keep until it is read is read from the disk.
+	c.room = int64(c.kept-o.Fetches)*o.Block + limit/4
 	c.copies.New = func() any { return new([sendBuffer]byte) }
 	c.match, _ = objstore.As[objstore.MatchGetter](store)
 	c.ctx, c.stop = context.WithCancelCause(context.Background())
 	c.memory, err = simplelru.NewLRU(c.kept, func(_ blockID, b *block) { b.release() })
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	for range spillers {
+		c.writers.Go(c.write)
+	}
+	return c, nil
 }
 
 // Open returns a File to read an object. It touches neither the store nor the disk: what is wrong with the object
@@ -121,6 +133,10 @@ func (c *Cache) Forget(key string) {
 // Close ends all fetches; readers that wait get os.ErrClosed. The blocks on the disk stay for the next New.
 func (c *Cache) Close() error {
 	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return nil
+	}
 	c.closed = true
 	c.memory.Purge()
 	for t := range c.fetches {
@@ -129,6 +145,8 @@ func (c *Cache) Close() error {
 	c.mu.Unlock()
 	c.stop(os.ErrClosed)
 	c.wg.Wait()
+	close(c.spills)
+	c.writers.Wait()
 	c.buffers.close()
 	return nil
 }
@@ -149,6 +167,7 @@ type Stats struct {
 
 	DiskCorrupt int64 // blocks on the disk that were damaged
 	DiskErrors  int64 // reads and writes that the disk refused
+	DiskSkipped int64 // blocks not written because the disk was too slow
 }
 
 type counters struct {
@@ -162,6 +181,7 @@ func (c *Cache) Stats() Stats {
 		Hits:  c.stats.hits.Load(), DiskHits: c.stats.diskHits.Load(), Misses: c.stats.misses.Load(),
 		Fetches: c.stats.fetches.Load(), Fetched: c.stats.fetched.Load(), Retries: c.stats.retries.Load(),
 		Corrupt: c.stats.corrupt.Load(), DiskCorrupt: c.disk.corrupt.Load(), DiskErrors: c.disk.errors.Load(),
+		DiskSkipped: c.disk.skipped.Load(),
 	}
 	c.disk.mu.Lock()
 	defer c.disk.mu.Unlock()

@@ -25,10 +25,11 @@ type disk struct {
 	log   *slog.Logger
 	now   func() time.Time
 
-	corrupt, errors atomic.Int64
-	broken          atomic.Bool  // the last write failed, and was logged
-	resume          atomic.Int64 // when to write again, in Unix nanoseconds
-	quiet           atomic.Int64 // when to log another bad block
+	corrupt, errors, skipped atomic.Int64
+
+	broken atomic.Bool  // the last write failed, and was logged
+	resume atomic.Int64 // when to write again, in Unix nanoseconds
+	quiet  atomic.Int64 // when to log another bad block
 
 	space sync.Mutex // held while room is made; comes before mu
 	used  int64      // guarded by space; what the files occupy, those being written and other people's included
@@ -101,10 +102,15 @@ func (d *disk) complain(s *slot, err error) {
 	}
 }
 
+// wants says whether it is worth trying to write a block.
+func (d *disk) wants(size int) bool {
+	return charge(int64(size)) <= d.limit && d.now().UnixNano() >= d.resume.Load()
+}
+
 // write keeps a block if there is room to be had and the disk is well.
 func (d *disk) write(id blockID, crc uint32, data []byte) {
 	need := charge(int64(len(data)))
-	if need > d.limit || d.now().UnixNano() < d.resume.Load() || d.has(id) || !d.reserve(need) {
+	if !d.wants(len(data)) || d.has(id) || !d.reserve(need) {
 		return
 	}
 	path := filepath.Join(d.dir, fileName(id, crc))

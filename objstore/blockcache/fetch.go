@@ -25,11 +25,14 @@ type fetch struct {
 	owner   *stream // guarded by c.mu; whose read-ahead it is
 	waiters int     // guarded by c.mu; those of its flights, and the reader that started it
 	ended   bool    // guarded by c.mu
+
+	turn chan struct{} // tells a fetch in the queue that it has a slot
+	slot bool          // guarded by c.mu
 }
 
 // start begins to fetch the blocks from first on into their flights. Called with mu held.
 func (c *Cache) start(o *object, first int64, flights []*flight, owner *stream) *fetch {
-	t := &fetch{c: c, o: o, first: first, flights: flights, pause: c.pause, owner: owner}
+	t := &fetch{c: c, o: o, first: first, flights: flights, pause: c.pause, owner: owner, turn: make(chan struct{}, 1)}
 	t.ctx, t.cancel = context.WithCancelCause(c.ctx)
 	t.timer = time.AfterFunc(c.o.Patience, func() { t.cancel(errPatience) })
 	for _, f := range flights {
@@ -93,7 +96,7 @@ func (t *fetch) attempt() error {
 	if err := t.enter(); err != nil {
 		return err
 	}
-	defer func() { <-t.c.slots }()
+	defer t.exit()
 	body, err := t.open()
 	if err != nil {
 		return err
@@ -105,60 +108,9 @@ func (t *fetch) attempt() error {
 			return err
 		}
 		t.deliver(f, b)
-		t.yield()
+		t.giveWay()
 	}
 	return nil
-}
-
-// enter takes a slot. Read-ahead that waited for one makes way for readers that still do.
-func (t *fetch) enter() error {
-	select {
-	case t.c.slots <- struct{}{}:
-		return nil
-	default:
-	}
-	urgent := t.awaited()
-	if urgent {
-		t.c.urgent.Add(1)
-		defer t.c.claim()
-	}
-	select {
-	case t.c.slots <- struct{}{}:
-	case <-t.ctx.Done():
-		return context.Cause(t.ctx)
-	}
-	if !urgent && t.yield() {
-		<-t.c.slots
-		return errDropped
-	}
-	return nil
-}
-
-// claim takes one off the urgent fetches, because it got a slot or will get the one that is given up.
-func (c *Cache) claim() bool {
-	for n := c.urgent.Load(); n > 0; n = c.urgent.Load() {
-		if c.urgent.CompareAndSwap(n, n-1) {
-			return true
-		}
-	}
-	return false
-}
-
-// yield gives read-ahead up that nobody waits for when a reader's fetch waits for a slot.
-func (t *fetch) yield() bool {
-	t.c.mu.Lock()
-	defer t.c.mu.Unlock()
-	if t.waiters > 0 || !t.c.claim() {
-		return false
-	}
-	t.c.fail(t, errDropped)
-	return true
-}
-
-func (t *fetch) awaited() bool {
-	t.c.mu.Lock()
-	defer t.c.mu.Unlock()
-	return t.waiters > 0
 }
 
 // open calls the store for all that is left.
@@ -216,10 +168,11 @@ func atEnd(body io.Reader) error {
 
 // deliver hands a block to those who wait, and then to the disk.
 func (t *fetch) deliver(f *flight, b *block) {
-	defer b.release()
 	t.corrupt, t.pause = 0, t.c.pause
-	if t.c.land(f, b) {
-		t.c.disk.write(b.id, b.crc, b.data)
-		t.timer.Reset(t.c.o.Patience)
+	if !t.c.land(f, b) {
+		b.release()
+		return
 	}
+	t.c.spill(b)
+	t.timer.Reset(t.c.o.Patience)
 }

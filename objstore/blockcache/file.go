@@ -146,7 +146,7 @@ func (f *File) SendTo(ctx context.Context, w io.Writer, off, n int64) (int64, er
 	// A slow peer holds a copy for as long as it takes, and no block.
 	buf := f.c.copies.Get().(*[sendBuffer]byte)
 	defer f.c.copies.Put(buf)
-	s := &stream{next: off, run: sendWindow / 2, end: off + n, reads: 1, at: -1}
+	s := &stream{next: off, run: sendWindow / 4, end: off + n, reads: 1, at: -1}
 	defer f.c.disown(s)
 	var sent int64
 	for sent < n {

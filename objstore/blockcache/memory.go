@@ -18,6 +18,7 @@ type buffers struct {
 	// Tests put others in their place.
 	alloc func(int) ([]byte, error)
 	unmap func([]byte) error
+	idle  func([]byte) // sees each buffer that comes back
 
 	mu     sync.Mutex
 	made   int  // guarded by mu
@@ -25,7 +26,10 @@ type buffers struct {
 }
 
 func newBuffers(size, count int) *buffers {
-	return &buffers{size: size, max: count, free: make(chan []byte, count), alloc: mapMemory, unmap: unix.Munmap}
+	return &buffers{
+		size: size, max: count, free: make(chan []byte, count),
+		alloc: mapMemory, unmap: unix.Munmap, idle: func([]byte) {},
+	}
 }
 
 func mapMemory(size int) ([]byte, error) {
@@ -66,6 +70,7 @@ func (p *buffers) grow() []byte {
 }
 
 func (p *buffers) put(buf []byte) {
+	p.idle(buf)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {

@@ -20,8 +20,8 @@ func (s *stream) near(off, n int64) bool {
 	return s.reads > 0 && off >= s.next-4*n && off <= s.next+4*n
 }
 
-// extend adds a read and returns how far to read ahead now: up to twice of what was read, and nothing at all before
-// the second read, or where that would be no news.
+// extend adds a read and returns how far to read ahead now: up to four times of what was read, and nothing at all
+// before the second read, or where that would be no news.
 func (s *stream) extend(off, n, block, most int64) (window int64, due bool) {
 	s.reads++
 	if end := off + n; end > s.next {
@@ -31,7 +31,7 @@ func (s *stream) extend(off, n, block, most int64) (window int64, due bool) {
 	if s.reads < 2 || most == 0 {
 		return 0, false
 	}
-	window = min(2*s.run, most)
+	window = min(4*s.run, most)
 	at, target := s.next/block, (min(s.next+window, s.end)+block-1)/block
 	due = at != s.at || target > s.target
 	s.at, s.target = at, max(s.target, target)
@@ -68,15 +68,12 @@ func (c *Cache) launch(o *object, from, to int64, owner *stream) *fetch {
 	return c.start(o, from, flights, owner)
 }
 
-// readAhead starts to fetch what is missing in a stream's window, in as many pieces as there are slots. A piece at
-// the window's end waits until it is whole. Called with mu held.
+// readAhead starts to fetch what is missing in a stream's window, in pieces. One at the window's end waits
+// until it is whole. Called with mu held.
 func (c *Cache) readAhead(o *object, s *stream, from, window int64) {
-	size := min(max(window/int64(c.o.Fetches), o.block), mostRange) / o.block
-	to := min(s.next+window, s.end) / o.block
-	if s.next+window >= s.end {
-		to = (s.end + o.block - 1) / o.block
-	}
-	for a, b := range c.missing(o, from, to, max(size, 1)) {
+	size := min(max(window/4, o.block), mostRange) / o.block
+	to := (min(s.next+window, s.end) + o.block - 1) / o.block
+	for a, b := range c.missing(o, from, to, size) {
 		if b-a == size || b < to || s.next+window >= s.end {
 			c.launch(o, a, b, s)
 		}
@@ -95,8 +92,7 @@ func (c *Cache) share(s *stream) int64 {
 			}
 		}
 	}
-	room := int64(c.kept-c.o.Fetches) / int64(len(c.active))
-	return max(room, 0) * c.o.Block
+	return c.room / int64(len(c.active))
 }
 
 // disown gives a stream's read-ahead up, as far as nobody waits for it.
