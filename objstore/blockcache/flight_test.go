@@ -162,14 +162,14 @@ func TestUrgent(t *testing.T) {
 		data, other := pattern(1, 200*testBlock), pattern(2, testBlock)
 		long, short := stored(t, s, "long", data), stored(t, s, "short", other)
 		trace := storetest.NewTrace(s)
-		c := open(t, t.TempDir(), 1<<24, trace, Options{Fetches: 2})
+		c := open(t, t.TempDir(), 1<<24, trace, Options{Fetches: 1})
 		f := c.Open(long)
 		feed(s, func() {
 			reads(t, f, data, 0, 4*testBlock)
 			reads(t, f, data, 4*testBlock, 4*testBlock)
 		})
 		synctest.Wait()
-		if len(c.queue) == 0 || c.running != 2 {
+		if len(c.queue) == 0 || c.running != 1 {
 			t.Fatalf("%d fetches run, %d wait", c.running, len(c.queue))
 		}
 		trace.Reset()
@@ -195,11 +195,15 @@ func feed(g gated, fn func()) {
 	done := make(chan struct{})
 	go func() { fn(); close(done) }()
 	for {
+		synctest.Wait()
 		select {
-		case g.tokens <- struct{}{}:
-			synctest.Wait()
 		case <-done:
 			return
+		default:
+		}
+		select {
+		case g.tokens <- struct{}{}:
+		case <-done:
 		}
 	}
 }
