@@ -130,7 +130,7 @@ func openControl(ctx context.Context, cfg Config, n needs, log *slog.Logger, s *
 		db, err := openDB(ctx, d, log, s)
 		return &control{cfg: &cfg, data: d, db: db}, err
 	}
-	c, err := openCore(ctx, &cfg, d, log, s)
+	c, err := openCore(ctx, &cfg, d, nil, log, s)
 	if err != nil {
 		return nil, err
 	}

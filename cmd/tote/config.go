@@ -82,7 +82,7 @@ func (c *Config) checkData() error {
 
 func (c *Config) checkStore() error {
 	ref, err := parseStore(c.Store, c.Data)
-	if err != nil || ref.dir == "" {
+	if err != nil || ref.remote() {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(c.Data, dbFile)); err == nil && c.Store == "" {
@@ -176,7 +176,7 @@ func (c *Config) checkMount() error {
 	if within(c.Data, abs) || within(abs, c.Data) {
 		return usagef("--mount %s and --data %s must not contain each other", abs, c.Data)
 	}
-	if s, err := parseStore(c.Store, c.Data); err == nil && s.dir != "" && (within(s.dir, abs) || within(abs, s.dir)) {
+	if s, err := parseStore(c.Store, c.Data); err == nil && !s.remote() && (within(s.dir, abs) || within(abs, s.dir)) {
 		return usagef("--mount %s and --store %s must not contain each other", abs, s.dir)
 	}
 	return nil

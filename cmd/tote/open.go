@@ -23,26 +23,14 @@ type core struct {
 	fs    *fs.FS
 }
 
-// openCore builds database, store and core over a locked data directory, in this order, and leaves their closers on the stack.
-func openCore(ctx context.Context, cfg *Config, d *dataDir, log *slog.Logger, s *closers) (*core, error) {
+// openCore builds database, store and core over a locked data directory, in this order, and leaves their closers on the stack. store is nil
+// unless it was opened before.
+func openCore(ctx context.Context, cfg *Config, d *dataDir, store objstore.Store, log *slog.Logger, s *closers) (*core, error) {
 	db, err := openDB(ctx, d, log, s)
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := chooseStore(ctx, cfg, db)
-	if err != nil {
-		return nil, err
-	}
-	if chosen.dir != "" {
-		if err := cfg.Remote.checkEmbedded(); err != nil {
-			return nil, err
-		}
-	}
-	store, err := openStore(ctx, chosen.storeRef, log, s)
-	if err != nil {
-		return nil, err
-	}
-	if err := chosen.confirm(ctx, db, store); err != nil {
+	if store, err = attach(ctx, cfg, db, store, log, s); err != nil {
 		return nil, err
 	}
 	if _, err := db.EnsureTenant(ctx, defaultTenant, rootMode, cfg.UID, cfg.GID, meta.Durable); err != nil {
@@ -59,6 +47,25 @@ func openCore(ctx context.Context, cfg *Config, d *dataDir, log *slog.Logger, s 
 	}
 	s.push("file system", fsys.Close)
 	return &core{db, store, fsys}, nil
+}
+
+// attach finds the store that belongs to the database.
+func attach(ctx context.Context, cfg *Config, db *meta.DB, store objstore.Store, log *slog.Logger, s *closers) (objstore.Store, error) {
+	chosen, err := chooseStore(ctx, cfg, db)
+	if err != nil {
+		return nil, err
+	}
+	if !chosen.remote() {
+		if err := cfg.Remote.checkEmbedded(); err != nil {
+			return nil, err
+		}
+	}
+	if store == nil {
+		if store, err = openStore(ctx, cfg, chosen.storeRef, log, s); err != nil {
+			return nil, err
+		}
+	}
+	return store, chosen.confirm(ctx, db, store)
 }
 
 // openDB opens the database, which is all that the user commands need.

@@ -9,11 +9,13 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"syscall"
 	"time"
 
 	"tote/davserver"
+	"tote/objstore"
 	"tote/restapi"
 )
 
@@ -30,6 +32,7 @@ type Program struct {
 	closers  closers
 	listener net.Listener
 	data     *dataDir
+	store    objstore.Store // opened before the data directory was made; else nil
 	core     *core
 	mount    *mountFace // nil without --mount
 	control  *control
@@ -55,7 +58,7 @@ func (p *Program) Close() error { return p.closers.Close() }
 
 func (p *Program) start(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		p.checkMountPoint, p.listen, p.openData, p.openAdmin, p.startJobs, p.startMount, p.startHTTP,
+		p.checkMountPoint, p.listen, p.openStore, p.openData, p.openAdmin, p.startJobs, p.startMount, p.startHTTP,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -100,6 +103,22 @@ func (p *Program) listen(ctx context.Context) error {
 	return nil
 }
 
+// openStore opens the remote store of a fresh installation before anything is created, because wrong keys and a missing bucket show here. Later
+// starts ask the database first whether this is its store.
+func (p *Program) openStore(ctx context.Context) error {
+	ref, err := parseStore(p.Config.Store, p.Config.Data)
+	if err != nil || !ref.remote() {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(p.Config.Data, dbFile)); err == nil {
+		return nil
+	}
+	if p.store, err = openStore(ctx, &p.Config, ref, p.Log, &p.closers); err != nil {
+		return err
+	}
+	return choice{storeRef: ref}.checkEmpty(ctx, nil, p.store)
+}
+
 func (p *Program) openData(ctx context.Context) error {
 	d, err := openDataDir(p.Config.Data, true)
 	if err != nil {
@@ -107,7 +126,7 @@ func (p *Program) openData(ctx context.Context) error {
 	}
 	p.data = d
 	p.closers.push("data directory", ignoreContext(d.Close))
-	if p.core, err = openCore(ctx, &p.Config, d, p.Log, &p.closers); err != nil {
+	if p.core, err = openCore(ctx, &p.Config, d, p.store, p.Log, &p.closers); err != nil {
 		return err
 	}
 	p.password, err = firstUser(ctx, p.core.db, d, p.Config.AdminPassword)

@@ -10,6 +10,7 @@ import (
 	"tote/meta"
 	"tote/objstore"
 	"tote/objstore/filestore"
+	"tote/objstore/s3store"
 )
 
 // storeSetting is the setting that remembers which store a data directory works on.
@@ -48,21 +49,47 @@ func chooseStore(ctx context.Context, cfg *Config, db *meta.DB) (choice, error) 
 	if c.storeRef, err = parseStore(asked, cfg.Data); err != nil {
 		return c, err
 	}
-	if c.known == "" || c.known == c.text || cfg.AdoptStore {
+	if c.known == "" || c.known == c.text || cfg.AdoptStore || c.sameBucket(cfg) {
 		return c, nil
 	}
 	return c, usagef("--store %s is not where %s keeps its objects, which is %s: leave --store out, or add --adopt-store "+
 		"to tote serve once all objects are there", redactURL(c.text), cfg.Data, redactURL(c.known))
 }
 
+// sameBucket tells whether only the way to the remembered place changed: a server may get another address. confirm looks whether the
+// objects are there.
+func (c choice) sameBucket(cfg *Config) bool {
+	known, err := parseStore(c.known, cfg.Data)
+	return err == nil && known.remote() && c.remote() && known.place() == c.place()
+}
+
 // openStore opens the store that ref names.
-func openStore(ctx context.Context, ref storeRef, log *slog.Logger, s *closers) (objstore.Store, error) {
-	store, err := filestore.New(ref.dir, filestore.Options{})
+func openStore(ctx context.Context, cfg *Config, ref storeRef, log *slog.Logger, s *closers) (objstore.Store, error) {
+	if !ref.remote() {
+		store, err := filestore.New(ref.dir, filestore.Options{})
+		if err != nil {
+			return nil, err
+		}
+		s.push("object store", ignoreContext(store.Close))
+		return store, nil
+	}
+	o := ref.s3
+	o.Logger, o.Patience = log, cfg.Remote.StoreTimeout
+	store, err := s3store.Open(ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, withCode(openCode(ctx, err), fmt.Errorf("--store: %w", err))
 	}
 	s.push("object store", ignoreContext(store.Close))
 	return store, nil
+}
+
+// openCode is the exit code of a store that can't be opened. A service that is down for a while may be tried again by whoever started us;
+// wrong keys and a missing bucket stay wrong.
+func openCode(ctx context.Context, err error) int {
+	if ctx.Err() != nil || errors.Is(err, objstore.ErrTemporary) {
+		return exitFailed
+	}
+	return exitUsage
 }
 
 // confirm makes sure that the store is the right one, when it is not the remembered one, and remembers it.

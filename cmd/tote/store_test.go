@@ -37,7 +37,7 @@ func wantHello(t *testing.T) func(*serving) {
 // serveRefused runs tote serve, which must not start.
 func serveRefused(t *testing.T, data string, args ...string) outcome {
 	t.Helper()
-	return tote(t, append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0"}, args...)...)
+	return tote(t, append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--log-level", "warn"}, args...)...)
 }
 
 func TestStoreIsRemembered(t *testing.T) {
