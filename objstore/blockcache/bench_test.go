@@ -46,8 +46,8 @@ func (b *farBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// download is what a cold read is measured with: ranges of 8 MiB, eight at once, into memory.
-func download(b *testing.B, s objstore.Store, key string, size int64) {
+// parallel is what a cold read is measured with: ranges of 8 MiB, eight at once, into memory.
+func parallel(b testing.TB, s objstore.Store, key string, size int64) {
 	var wg sync.WaitGroup
 	ranges := make(chan int64)
 	for range 8 {
@@ -83,7 +83,7 @@ func BenchmarkCold(b *testing.B) {
 		b.Run(name+"/download", func(b *testing.B) {
 			b.SetBytes(size)
 			for b.Loop() {
-				download(b, far, "a", size)
+				parallel(b, far, "a", size)
 			}
 		})
 		for _, step := range []int{128 << 10, 1 << 20} {

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-
 	"tote/objstore"
 )
 
@@ -70,14 +68,14 @@ type Cache struct {
 	writers sync.WaitGroup // of these
 	copies  sync.Pool      // of *[sendBuffer]byte
 
-	mu      sync.Mutex                      // comes after File.mu and before disk.mu
-	memory  *simplelru.LRU[blockID, *block] // guarded by mu; verified blocks
-	pending map[blockID]*flight             // guarded by mu; blocks on their way into memory
-	fetches map[*fetch]struct{}             // guarded by mu; running
-	running int                             // guarded by mu; fetches that have a slot
-	queue   []*fetch                        // guarded by mu; those that wait for one
-	active  map[*stream]time.Time           // guarded by mu; when each was read ahead last
-	closed  bool                            // guarded by mu
+	mu      sync.Mutex            // comes after File.mu and before disk.mu
+	memory  *shelf                // guarded by mu; verified blocks
+	pending map[blockID]*flight   // guarded by mu; blocks on their way into memory
+	fetches map[*fetch]struct{}   // guarded by mu; running
+	running int                   // guarded by mu; fetches that have a slot
+	queue   []*fetch              // guarded by mu; those that wait for one
+	active  map[*stream]time.Time // guarded by mu; when each was read ahead last
+	closed  bool                  // guarded by mu
 }
 
 // New opens the cache in dir; what an earlier run left is used if it is valid and within limit, and removed otherwise.
@@ -103,7 +101,7 @@ func New(dir string, limit int64, store objstore.Store, o Options) (*Cache, erro
 	c.copies.New = func() any { return new([sendBuffer]byte) }
 	c.match, _ = objstore.As[objstore.MatchGetter](store)
 	c.ctx, c.stop = context.WithCancelCause(context.Background())
-	c.memory, err = simplelru.NewLRU(c.kept, func(_ blockID, b *block) { b.release() })
+	c.memory, err = newShelf(c.kept, o.Fetches)
 	if err != nil {
 		return nil, err
 	}
@@ -121,11 +119,7 @@ func (c *Cache) Open(o Object) *File { return &File{c: c, o: newObject(o, c.o.Bl
 func (c *Cache) Forget(key string) {
 	id := newKeyID(key)
 	c.mu.Lock()
-	for _, b := range c.memory.Keys() {
-		if b.key == id {
-			c.memory.Remove(b)
-		}
-	}
+	c.memory.drop(func(b blockID) bool { return b.key == id })
 	c.mu.Unlock()
 	c.disk.dropKey(id)
 }
@@ -138,7 +132,7 @@ func (c *Cache) Close() error {
 		return nil
 	}
 	c.closed = true
-	c.memory.Purge()
+	c.memory.drop(func(blockID) bool { return true })
 	for t := range c.fetches {
 		c.fail(t, os.ErrClosed)
 	}

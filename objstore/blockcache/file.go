@@ -72,13 +72,12 @@ func (f *File) usable(ctx context.Context) error {
 func (f *File) read(ctx context.Context, s *stream, p []byte, off int64) (int, error) {
 	size := f.o.block
 	first, behind := off/size, (off+int64(len(p))+size-1)/size
-	sequential, own := f.prepare(s, off, int64(len(p)), first, behind)
-	if own != nil {
+	if own := f.prepare(s, off, int64(len(p)), first, behind); own != nil {
 		defer f.c.leaveAll(own)
 	}
 	done := 0
 	for n := first; n < behind; n++ {
-		b, err := f.c.block(ctx, f.o, n, sequential)
+		b, err := f.c.block(ctx, f.o, n)
 		if err != nil {
 			return done, err
 		}
@@ -89,18 +88,17 @@ func (f *File) read(ctx context.Context, s *stream, p []byte, off int64) (int, e
 }
 
 // prepare starts the fetches that a read needs and the read-ahead it gives rise to.
-func (f *File) prepare(s *stream, off, n, first, behind int64) (sequential bool, own []*fetch) {
+func (f *File) prepare(s *stream, off, n, first, behind int64) []*fetch {
 	if s == nil {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		s = f.stream(off, n)
 	}
-	sequential = s.reads > 0 && off+n > s.next
 	window, due := s.extend(off, n, f.o.block, f.c.o.Ahead)
-	if due || behind-first > 1 {
-		own = f.c.plan(f.o, s, first, behind, window)
+	if !due && behind-first == 1 {
+		return nil
 	}
-	return sequential, own
+	return f.c.plan(f.o, s, first, behind, window)
 }
 
 // stream returns the stream that a read continues, or a new one in place of the one used the longest ago. Called

@@ -17,17 +17,15 @@ type flight struct {
 	err     error  // set before done
 }
 
-// block returns block n of an object with a reference, from wherever it is to be had. A block that belongs to a
-// sequential read is used once and gets no younger by it.
-func (c *Cache) block(ctx context.Context, o *object, n int64, sequential bool) (*block, error) {
+// block returns block n of an object with a reference, from wherever it is to be had.
+func (c *Cache) block(ctx context.Context, o *object, n int64) (*block, error) {
 	id := o.id(n)
 	c.mu.Lock()
-	if b := c.held(id, sequential); b != nil {
+	if b := c.memory.get(id); b != nil {
+		b.refs.Add(1)
 		c.mu.Unlock()
 		c.stats.hits.Add(1)
-		if !sequential {
-			c.disk.touch(id)
-		}
+		c.disk.touch(id)
 		return b, nil
 	}
 	if c.closed {
@@ -48,19 +46,6 @@ func (c *Cache) block(ctx context.Context, o *object, n int64, sequential bool) 
 		c.divert(f, o, n)
 	}
 	return c.wait(ctx, f)
-}
-
-// held returns a block that is in memory with a reference. Called with mu held.
-func (c *Cache) held(id blockID, sequential bool) *block {
-	find := c.memory.Get
-	if sequential {
-		find = c.memory.Peek
-	}
-	b, ok := find(id)
-	if ok {
-		b.refs.Add(1)
-	}
-	return b
 }
 
 // depart makes a flight. Called with mu held.
@@ -146,7 +131,7 @@ func (c *Cache) land(f *flight, b *block) bool {
 	b.refs.Add(int32(f.waiters))
 	if !c.closed {
 		b.refs.Add(1)
-		c.memory.Add(f.id, b)
+		c.memory.add(b, f.waiters == 0)
 	}
 	f.block = b
 	c.end(f)
@@ -188,5 +173,5 @@ func (c *Cache) missing(o *object, from, to, most int64) iter.Seq2[int64, int64]
 
 // known is called with mu held.
 func (c *Cache) known(id blockID) bool {
-	return c.pending[id] != nil || c.memory.Contains(id) || c.disk.has(id)
+	return c.pending[id] != nil || c.memory.has(id) || c.disk.has(id)
 }

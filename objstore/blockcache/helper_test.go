@@ -83,7 +83,8 @@ func poison(p *buffers) func() int {
 	}
 	p.alloc = func(n int) ([]byte, error) { add(1); return make([]byte, n), nil }
 	p.unmap = func([]byte) error { add(-1); return nil }
-	p.idle = func(buf []byte) { copy(buf, bytes.Repeat([]byte{0xdb}, len(buf))) }
+	junk := bytes.Repeat([]byte{0xdb}, p.size)
+	p.idle = func(buf []byte) { copy(buf, junk) }
 	return func() int {
 		mu.Lock()
 		defer mu.Unlock()

@@ -92,7 +92,7 @@ func (c *Cache) share(s *stream) int64 {
 			}
 		}
 	}
-	return c.room / int64(len(c.active))
+	return c.room / int64(len(c.active)) / c.o.Block * c.o.Block
 }
 
 // disown gives a stream's read-ahead up, as far as nobody waits for it.
