@@ -134,5 +134,5 @@ func openControl(ctx context.Context, cfg Config, n needs, log *slog.Logger, s *
 	if err != nil {
 		return nil, err
 	}
-	return &control{cfg: &cfg, data: d, db: c.db, fs: c.fs}, nil
+	return &control{cfg: &cfg, data: d, db: c.db, core: c}, nil
 }

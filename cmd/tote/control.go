@@ -16,7 +16,7 @@ type control struct {
 	cfg     *Config
 	data    *dataDir
 	db      *meta.DB
-	fs      *fs.FS    // nil when a command opened the database only
+	core    *core     // nil when a command opened the database only
 	started time.Time // zero when no server runs
 
 	mu    sync.Mutex
@@ -60,6 +60,7 @@ type statusReport struct {
 	PID       int              `json:"pid,omitempty"`
 	Started   *time.Time       `json:"started,omitempty"`
 	Data      string           `json:"data"`
+	Store     storeReport      `json:"store"`
 	Listen    string           `json:"listen,omitempty"`
 	Mount     string           `json:"mount,omitempty"`
 	Tenants   []tenantUsage    `json:"tenants"`
@@ -96,8 +97,11 @@ func (c *control) status(ctx context.Context, _ struct{}, _ output) (*statusRepo
 	if r.Tenants, err = c.usage(ctx); err != nil {
 		return nil, err
 	}
-	if c.fs != nil {
-		f, err := c.fs.Status(ctx)
+	if r.Store, err = c.storeReport(ctx); err != nil {
+		return nil, err
+	}
+	if c.core != nil {
+		f, err := c.core.fs.Status(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -145,7 +149,7 @@ type gcArgs struct {
 }
 
 func (c *control) gc(ctx context.Context, a gcArgs, _ output) (fs.GCReport, error) {
-	return c.fs.GC(ctx, a.Now)
+	return c.core.fs.GC(ctx, a.Now)
 }
 
 type fsckArgs struct {
@@ -153,7 +157,7 @@ type fsckArgs struct {
 }
 
 func (c *control) fsck(ctx context.Context, a fsckArgs, out output) (fs.FsckReport, error) {
-	return c.fs.Fsck(ctx, fs.FsckOptions{Deep: a.Deep}, out.line)
+	return c.core.fs.Fsck(ctx, fs.FsckOptions{Deep: a.Deep}, out.line)
 }
 
 type umountArgs struct {

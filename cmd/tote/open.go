@@ -19,6 +19,7 @@ const rootMode = 0o755
 // core is what the faces and the commands work on.
 type core struct {
 	db    *meta.DB
+	ref   storeRef
 	store objstore.Store
 	fs    *fs.FS
 }
@@ -30,13 +31,14 @@ func openCore(ctx context.Context, cfg *Config, d *dataDir, store objstore.Store
 	if err != nil {
 		return nil, err
 	}
-	if store, err = attach(ctx, cfg, db, store, log, s); err != nil {
+	c := &core{db: db}
+	if c.ref, c.store, err = attach(ctx, cfg, db, store, log, s); err != nil {
 		return nil, err
 	}
 	if _, err := db.EnsureTenant(ctx, defaultTenant, rootMode, cfg.UID, cfg.GID, meta.Durable); err != nil {
 		return nil, fmt.Errorf("tenant %s: %w", defaultTenant, err)
 	}
-	fsys, err := fs.Open(ctx, db, store, fs.Options{
+	c.fs, err = fs.Open(ctx, db, c.store, fs.Options{
 		Staging: d.file(stagingDir),
 		Logger:  log,
 		UID:     cfg.UID,
@@ -45,27 +47,27 @@ func openCore(ctx context.Context, cfg *Config, d *dataDir, store objstore.Store
 	if err != nil {
 		return nil, fmt.Errorf("start on %s: %w", d.path, err)
 	}
-	s.push("file system", fsys.Close)
-	return &core{db, store, fsys}, nil
+	s.push("file system", c.fs.Close)
+	return c, nil
 }
 
 // attach finds the store that belongs to the database.
-func attach(ctx context.Context, cfg *Config, db *meta.DB, store objstore.Store, log *slog.Logger, s *closers) (objstore.Store, error) {
+func attach(ctx context.Context, cfg *Config, db *meta.DB, store objstore.Store, log *slog.Logger, s *closers) (storeRef, objstore.Store, error) {
 	chosen, err := chooseStore(ctx, cfg, db)
 	if err != nil {
-		return nil, err
+		return chosen.storeRef, nil, err
 	}
 	if !chosen.remote() {
 		if err := cfg.Remote.checkEmbedded(); err != nil {
-			return nil, err
+			return chosen.storeRef, nil, err
 		}
 	}
 	if store == nil {
 		if store, err = openStore(ctx, cfg, chosen.storeRef, log, s); err != nil {
-			return nil, err
+			return chosen.storeRef, nil, err
 		}
 	}
-	return store, chosen.confirm(ctx, db, store)
+	return chosen.storeRef, store, chosen.confirm(ctx, db, store)
 }
 
 // openDB opens the database, which is all that the user commands need.

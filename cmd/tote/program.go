@@ -134,7 +134,7 @@ func (p *Program) openData(ctx context.Context) error {
 }
 
 func (p *Program) openAdmin(context.Context) error {
-	p.control = &control{cfg: &p.Config, data: p.data, db: p.core.db, fs: p.core.fs, started: time.Now()}
+	p.control = &control{cfg: &p.Config, data: p.data, db: p.core.db, core: p.core, started: time.Now()}
 	return p.serveAdmin()
 }
 

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -106,4 +108,32 @@ func TestS3Refusals(t *testing.T) {
 			t.Log(o.stderr)
 		})
 	}
+}
+
+func TestStatusShowsTheStore(t *testing.T) {
+	g := startS3(t)
+	cfg := s3Config(t, g)
+	show := func() statusReport {
+		t.Helper()
+		o := tote(t, "status", "--data", cfg.Data, "--json")
+		o.want(t, exitOK)
+		var r statusReport
+		if err := json.Unmarshal([]byte(o.stdout), &r); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(r.Store.URL, "s3://"+g.Bucket+"/"+g.Prefix("tree")+"?") {
+			t.Errorf("store %+v", r.Store)
+		}
+		return r
+	}
+	runOnce(t, cfg, func(*serving) {
+		if r := show(); !slices.Contains(r.Store.Can, "copy-part") {
+			t.Errorf("store %+v", r.Store)
+		}
+		o := tote(t, "status", "--data", cfg.Data)
+		if !strings.Contains(o.stdout, "s3://"+g.Bucket) || !strings.Contains(o.stdout, "min-part=") {
+			t.Errorf("status: %s", o.stdout)
+		}
+	})
+	show()
 }

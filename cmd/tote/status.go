@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -38,6 +39,10 @@ func printStatus(out io.Writer, r *statusReport, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(w, "%s\t%s\n", name, fmt.Sprintf(format, args...)) }
 	row("data", "%s", r.Data)
+	row("store", "%s", r.Store.URL)
+	if len(r.Store.Can) > 0 {
+		row("store can", "%s", strings.Join(r.Store.Can, ", "))
+	}
 	if r.Running {
 		row("server", "process %d, version %s, up %v, %s of memory", r.PID, r.Version, now.Sub(*r.Started).Round(time.Second), size(int64(r.Memory)))
 		row("listen", "%s", orNone(r.Listen))
