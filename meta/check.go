@@ -76,6 +76,13 @@ func invariants() []invariant {
 			`SELECT n.ino, c.value FROM nodes n, counters c WHERE c.name = 'ino' AND n.ino > c.value`},
 		{"version %s was not given out by the counter, which is at %s",
 			`SELECT v.id, c.value FROM versions v, counters c WHERE c.name = 'version' AND v.id > c.value`},
+		{"managed object %s was not given out by the counter, which is at %s",
+			`SELECT m.id, c.value FROM managed m, counters c WHERE c.name = 'ino' AND m.id > c.value`},
+		{"event %s was not given out by the counter, which is at %s",
+			`SELECT e.id, c.value FROM events e, counters c WHERE c.name = 'ino' AND e.id > c.value`},
+		{"number %s is that of a node, a managed object or an event at once",
+			`SELECT id FROM (SELECT id FROM managed UNION ALL SELECT id FROM events UNION ALL SELECT ino FROM nodes
+			WHERE ino IN (SELECT id FROM managed UNION ALL SELECT id FROM events)) GROUP BY id HAVING count(*) > 1`},
 		{"foreign key of table %s, row %s, misses its row in %s", `PRAGMA foreign_key_check`},
 	}
 }

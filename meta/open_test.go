@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -78,7 +79,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ path, want string }{
-		{newer, "schema 9, this program knows up to 2"},
+		{newer, "schema 9, this program knows up to 3"},
 		{newer, newer},
 		{garbage, garbage},
 		{filepath.Join(t.TempDir(), "none", "tote.db"), "no such file"},
@@ -241,9 +242,9 @@ func TestCloseWithWaitingReader(t *testing.T) {
 // TestFixture opens a database of every released schema. TOTE_WRITE_FIXTURE=1 writes the one of this schema.
 func TestFixture(t *testing.T) {
 	if os.Getenv("TOTE_WRITE_FIXTURE") != "" {
-		writeFixture(t, filepath.Join("testdata", "schema-v2.db"))
+		writeFixture(t, filepath.Join("testdata", "schema-v3.db"))
 	}
-	for _, name := range []string{"schema-v1.db", "schema-v2.db"} {
+	for _, name := range []string{"schema-v1.db", "schema-v2.db", "schema-v3.db"} {
 		t.Run(name, func(t *testing.T) { openFixture(t, filepath.Join("testdata", name)) })
 	}
 }
@@ -268,7 +269,7 @@ func openFixture(t *testing.T, fixture string) {
 		t.Errorf("version is %+v, %v", v, err)
 	}
 	want := Object{}
-	if strings.HasSuffix(fixture, "v2.db") {
+	if !strings.HasSuffix(fixture, "v1.db") {
 		want = Object{ETag: "e2", Blocks: []byte{1, 2, 3, 4}, Sums: []byte("12345678")}
 	}
 	if o, err := db.Object(t.Context(), v.ID); err != nil || !reflect.DeepEqual(o, want) {
@@ -276,6 +277,9 @@ func openFixture(t *testing.T, fixture string) {
 	}
 	if u, err := db.GetUser(t.Context(), "rdp", "admin"); err != nil || u.Roles[0] != "admin" {
 		t.Errorf("user is %+v, %v", u, err)
+	}
+	if e, err := db.EventList(t.Context(), EventQuery{Tenant: "rdp", Limit: 9}); strings.HasSuffix(fixture, "v3.db") && (err != nil || len(e) != 1 || e[0].Partial == nil) {
+		t.Errorf("events are %+v, %v", e, err)
 	}
 	wantEqual(t, "intents", intents(t, db), []string{"toteBag@_@1.png"})
 	mkfile(t, db, walked[0].Ino, "new")
@@ -295,6 +299,17 @@ func writeFixture(t *testing.T, fixture string) {
 		t.Fatal(err)
 	}
 	f := done.Attr
+	m, err := db.AddManaged(t.Context(), Managed{Tenant: "rdp", Owner: "u", Name: "device", Doc: []byte("{}")}, Relaxed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := db.AddEvent(t.Context(), Event{Tenant: "rdp", Source: m.ID, Type: "t", Time: 5, Doc: []byte(`{"text":"x"}`)}, Relaxed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = db.ChangeEvent(t.Context(), "rdp", e.ID, func(e *Event) error { e.Partial = &Partial{Received: 4, Length: -1}; return nil }, Relaxed); err != nil {
+		t.Fatal(err)
+	}
 	for _, err := range []error{
 		db.PutUser(t.Context(), User{Tenant: "rdp", Name: "admin", Hash: "h", Roles: []string{"admin"}}, Relaxed),
 		db.SetXattr(t.Context(), f.Ino, "user.a", []byte("1"), 0, "", Relaxed),
@@ -303,6 +318,8 @@ func writeFixture(t *testing.T, fixture string) {
 		db.AddLock(t.Context(), Lock{Token: "t", Tenant: 1, Path: "/"}, nil, Relaxed),
 		db.BeginUpload(t.Context(), Upload{ID: "u", Key: "k"}, Relaxed),
 		db.PutSetting(t.Context(), "s", []byte("v"), Relaxed),
+		db.AddRelations(t.Context(), []Relation{{"rdp", m.ID, KindAddition, f.Ino}}, Relaxed),
+		db.PutToken(t.Context(), Token{Hash: []byte("h"), Tenant: "rdp", User: "admin", Expires: time.Unix(9e9, 0)}, Relaxed),
 		db.Close(),
 	} {
 		if err != nil {

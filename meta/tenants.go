@@ -67,6 +67,38 @@ func (db *DB) TenantByName(ctx context.Context, name string) (tn Tenant, err err
 	return tn, err
 }
 
+// DeleteTenant removes an empty tenant with its users, documents and locks. It is ENOENT when there is none and ENOTEMPTY while it has files.
+func (db *DB) DeleteTenant(ctx context.Context, name string, d Durability) error {
+	return db.updateAlone(ctx, d, func(t *tx) error {
+		tn, err := t.tenant(name)
+		if err != nil {
+			return err
+		}
+		_, some, err := t.one("SELECT 1 FROM nodes WHERE tenant = ? AND ino <> ? LIMIT 1", tn.ID, tn.Root)
+		if err == nil && some {
+			err = syscall.ENOTEMPTY
+		}
+		if err != nil {
+			return err
+		}
+		if err := t.takeCounts(); err != nil { // its number may be given out again
+			return err
+		}
+		for _, s := range []step{
+			{"DELETE FROM props WHERE ino = +?", []any{tn.Root}},
+			{"DELETE FROM xattrs WHERE ino = +?", []any{tn.Root}},
+			{"DELETE FROM nodes WHERE ino = ?", []any{tn.Root}},
+			{"DELETE FROM locks WHERE tenant = +?", []any{tn.ID}},
+			{"DELETE FROM tenants WHERE id = ?", []any{tn.ID}},
+		} {
+			if err := t.run(s.text, s.args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // Tenants returns all tenants in the order of their creation.
 func (db *DB) Tenants(ctx context.Context) ([]Tenant, error) {
 	return list(ctx, db, scanTenant, "SELECT id, name, root FROM tenants ORDER BY id")
