@@ -47,6 +47,7 @@ type FS struct {
 	log       *slog.Logger
 	staging   *staging
 	table     *openTable
+	pieces    *pieces
 	sources   *sourceTable
 	events    broker
 	settler   *settler
@@ -86,7 +87,7 @@ func Open(ctx context.Context, db *meta.DB, store objstore.Store, opts Options) 
 	f.settler = newSettler(f)
 	f.thaws = f.canThaw()
 	f.patience = swapPatience
-	if err := f.recover(ctx); err != nil {
+	if err := errors.Join(f.recover(ctx), f.openPieces()); err != nil {
 		return nil, err
 	}
 	left, err := db.Uploads(ctx, false)

@@ -52,7 +52,8 @@ func (f *FS) GC(ctx context.Context, now bool) (GCReport, error) {
 	return r, fail("gc", "", err)
 }
 
-// Tidy is the part of GC that is cheap enough to run every few minutes: due intents, expired locks, the tail of the change feed.
+// Tidy is the part of GC that is cheap enough to run every few minutes: due intents, expired locks, pieces that nobody used, the tail of the
+// change feed.
 func (f *FS) Tidy(ctx context.Context) error {
 	var r GCReport
 	if err := errors.Join(f.settler.settle(ctx), f.db.Flush(ctx)); err != nil {
@@ -60,7 +61,7 @@ func (f *FS) Tidy(ctx context.Context) error {
 	}
 	err := f.collectIntents(ctx, f.Now().UnixNano(), &r)
 	_, lockErr := f.db.ExpireLocks(ctx, f.Now(), meta.Relaxed)
-	return fail("tidy", "", errors.Join(err, lockErr, f.db.TrimChanges(ctx, keepChanges, meta.Relaxed)))
+	return fail("tidy", "", errors.Join(err, lockErr, f.expirePieces(ctx), f.db.TrimChanges(ctx, keepChanges, meta.Relaxed)))
 }
 
 // keepChanges is how many rows of the change feed stay.

@@ -132,7 +132,7 @@ func (f *FS) dropLeftovers(keep map[string]bool) error {
 		return err
 	}
 	for _, n := range names {
-		if keep[n] {
+		if keep[n] || n == piecesDir {
 			continue
 		}
 		if err := f.staging.remove(n); err != nil {
