@@ -20,6 +20,7 @@ import (
 // bench goes through the steps and collects what they measure.
 type bench struct {
 	*lab
+	suite   suite
 	sizes   sizes
 	pattern *fsop.Pattern
 	results *results
@@ -27,12 +28,13 @@ type bench struct {
 }
 
 func newBench(l *lab, c config) *bench {
-	return &bench{lab: l, sizes: c.sizes(), pattern: fsop.NewPattern(1), results: newResults(measures(c))}
+	s := c.suite()
+	return &bench{lab: l, suite: s, sizes: c.sizes(), pattern: fsop.NewPattern(1), results: newResults(s.targets, s.measures)}
 }
 
 // run does every step once per round. A step that fails on a target counts as failed there and the others go on, unless a server died.
 func (b *bench) run(ctx context.Context) error {
-	todo := slices.DeleteFunc(steps(), func(s step) bool {
+	todo := slices.DeleteFunc(b.suite.steps, func(s step) bool {
 		return b.cfg.only != nil && !slices.Contains(b.cfg.only, s.name)
 	})
 	if err := b.prepare(ctx, todo); err != nil {
@@ -99,6 +101,12 @@ func (b *bench) place(s step) string { return fmt.Sprintf("%s-%d", s.name, b.rou
 func (b *bench) one(ctx context.Context, s step, t *target) error {
 	b.say("run %d/%d  %s on %s", b.round+1, b.cfg.runs, s.name, t.name)
 	at := b.place(s)
+	if t.dir == "" {
+		if err := b.settle(ctx); err != nil {
+			return err
+		}
+		return s.run(ctx, b, t, at)
+	}
 	dir := filepath.Join(t.dir, at)
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
@@ -122,13 +130,20 @@ func (b *bench) end(ctx context.Context, s step, t *target) error {
 	return s.finish(ctx, b, t, b.place(s))
 }
 
-// recordPeak notes the most memory that the server ever had.
+// recordPeak notes the most memory that the servers ever had.
 func (b *bench) recordPeak() error {
-	peak, err := b.tote.Peak()
-	if err == nil {
-		b.results.add(keyPeak, tote, float64(peak)/(1<<20))
+	for _, name := range b.suite.targets {
+		t := b.targets[name]
+		if t.peak == nil {
+			continue
+		}
+		peak, err := t.peak()
+		if err != nil {
+			return err
+		}
+		b.results.add(keyPeak, name, float64(peak)/(1<<20))
 	}
-	return err
+	return nil
 }
 
 func (b *bench) record(t *target, key string, value float64) {

@@ -1,13 +1,23 @@
 // Bench measures how fast tote is beside what it stands on, and says whether it is fast enough.
 //
-//	go run ./integration/bench [-runs 3] [-quick] [-only STEPS] [-json FILE] [-dir DIR] [-tote FILE]
+//	go run ./integration/bench [-s3] [-runs 3] [-quick] [-only STEPS] [-json FILE] [-dir DIR] [-tote FILE]
 //
-// Four things are measured in the same run, because only ratios within one run mean anything on a machine that does other work too:
+// Without -s3 four things are measured in the same run, because only ratios within one run mean anything on a machine that does other work too:
 //
 //	native    a plain directory
 //	loopback  a FUSE mount of a plain directory by go-fuse's own loopback file system, with kernel passthrough
 //	dir       golang.org/x/net/webdav over a plain directory, which flushes nothing to disk
 //	tote      the real binary, "tote serve", with its embedded store: the mount and the WebDAV share of one server
+//
+// With -s3 an S3 server (versitygw) is started, and measured are, on one bucket and with the same size and number of parts:
+//
+//	sdk       the AWS SDK without any file system: its uploader, its download in parallel ranges, single PutObject calls at the same time
+//	rclone    rclone mount --vfs-cache-mode full
+//	s3fs      s3fs with a cache on the disk
+//	tote      the real binary with --store s3://…
+//
+// There a write counts as done when the bucket has the bytes, however early close(2) returned, and before a file is read its server is started
+// again with an empty cache.
 //
 // All of them keep their bytes on the same disk, in a directory that is removed in the end together with mounts and processes, also after a
 // failure or a signal. Each step is done to one target after the other, the order changes from run to run, and the medians are compared.
@@ -17,5 +27,5 @@
 // A Markdown table goes to the standard output, progress to the standard error. The exit code is 1 when a bar is missed or a step failed. With
 // -quick everything is smaller and done once: that shows that the program works, and no bar decides.
 //
-// It needs root, FUSE, rsync and curl, and some 20 GiB of free disk.
+// It needs root, FUSE, and rsync and curl, or rclone, s3fs and versitygw, and some 20 GiB of free disk.
 package main

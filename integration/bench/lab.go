@@ -17,6 +17,7 @@ import (
 
 	"tote/integration/bench/child"
 	"tote/integration/bench/davop"
+	"tote/integration/bench/s3op"
 )
 
 // Names of the targets.
@@ -30,8 +31,12 @@ const (
 // target is one of the things that are measured.
 type target struct {
 	name string
-	dir  string        // where files are made: the directory itself or a mount of it
-	dav  *davop.Client // nil: no WebDAV
+	dir  string                // where files are made: the directory itself or a mount of it; "" has no files
+	dav  *davop.Client         // nil: no WebDAV
+	peak func() (int64, error) // most memory that its server had; nil: it has none, or nobody wants to know
+
+	again func(context.Context) error // starts its server anew, without what it has cached
+	keys  string                      // prefix of what it puts into the bucket; "": nobody has to look
 }
 
 // lab is a directory on the disk, and the servers that work in it.
@@ -41,8 +46,10 @@ type lab struct {
 	source  string // the Go source tree, with -quick a part of it
 	targets map[string]*target
 	servers []*child.Process
-	tote    *child.Process
 	mounts  []string
+
+	s3     s3op.Server // with -s3
+	bucket *s3op.Client
 }
 
 const (
@@ -72,7 +79,7 @@ func newLab(ctx context.Context, c config) (*lab, error) {
 	}
 	spread(work)
 	l := &lab{cfg: c, work: work, source: source, targets: map[string]*target{}}
-	for _, name := range []string{"bin", "native", "below", "loopback", "dav", "data", "mnt"} {
+	for _, name := range c.suite().dirs {
 		if err := os.Mkdir(l.path(name), 0o755); err != nil {
 			return nil, errors.Join(err, l.close())
 		}
@@ -101,7 +108,7 @@ func checkMachine(c config) error {
 	if os.Geteuid() != 0 {
 		return errors.New("only root can mount with passthrough and drop the kernel's caches: run it as root")
 	}
-	for _, tool := range []string{"go", "rsync", "curl", "ls", "rm"} {
+	for _, tool := range c.suite().tools {
 		if _, err := exec.LookPath(tool); err != nil {
 			return fmt.Errorf("%s is not installed", tool)
 		}
@@ -135,19 +142,26 @@ func (l *lab) start(ctx context.Context) error {
 	if err := l.build(ctx); err != nil {
 		return err
 	}
-	l.targets[native] = &target{name: native, dir: l.path("native")}
-	for _, f := range []func(context.Context) error{l.startLoopback, l.startDir, l.startTote} {
-		if err := f(ctx); err != nil {
+	for _, f := range l.cfg.suite().start {
+		if err := f(l, ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+func (l *lab) startNative(context.Context) error {
+	l.targets[native] = &target{name: native, dir: l.path("native")}
+	return nil
+}
+
 func (l *lab) build(ctx context.Context) error {
-	packages := []string{"tote/integration/bench/loopback", "tote/integration/bench/davdir"}
+	packages := l.cfg.suite().programs
 	if l.cfg.tote == "" {
 		packages = append(packages, "tote/cmd/tote")
+	}
+	if len(packages) == 0 {
+		return nil
 	}
 	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-o", l.path("bin") + "/"}, packages...)
 	if out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {
@@ -189,20 +203,33 @@ func (l *lab) startDir(ctx context.Context) error {
 }
 
 func (l *lab) startTote(ctx context.Context) error {
-	addr, err := freeAddr()
+	t, argv, env, ready, err := l.toteServer()
 	if err != nil {
 		return err
+	}
+	p, err := l.serve(ctx, tote, env, argv, ready)
+	if err == nil {
+		t.peak = p.Peak
+	}
+	return err
+}
+
+// toteServer makes the target and says how its server is started.
+func (l *lab) toteServer() (t *target, argv, env []string, ready func(*child.Process) func() error, err error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, nil, nil, nil, err
 	}
 	binary, password, dir := l.cfg.tote, rand.Text(), l.path("mnt")
 	if binary == "" {
 		binary = l.path("bin", "tote")
 	}
 	l.mounts = append(l.mounts, dir)
-	l.targets[tote] = &target{name: tote, dir: dir, dav: davop.New("http://"+addr+"/dav/", "admin", password)}
-	argv := []string{binary, "serve", "--data", l.path("data"), "--mount", dir, "--listen", addr, "--log-level", "warn"}
-	ready := func(*child.Process) func() error { return func() error { return probe(ctx, "http://"+addr+"/readyz") } }
-	l.tote, err = l.serve(ctx, tote, []string{"TOTE_ADMIN_PASSWORD=" + password}, argv, ready)
-	return err
+	t = &target{name: tote, dir: dir, dav: davop.New("http://"+addr+"/dav/", "admin", password)}
+	l.targets[tote] = t
+	argv = []string{binary, "serve", "--data", l.path("data"), "--mount", dir, "--listen", addr, "--log-level", "warn"}
+	ready = func(*child.Process) func() error { return func() error { return probe("http://" + addr + "/readyz") } }
+	return t, argv, []string{"TOTE_ADMIN_PASSWORD=" + password}, ready, nil
 }
 
 // freeAddr is a loopback address that nobody listens on.
@@ -215,8 +242,8 @@ func freeAddr() (string, error) {
 	return s.Addr().String(), nil
 }
 
-func probe(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+func probe(url string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -250,6 +277,9 @@ func (l *lab) close() error {
 		if t.dav != nil {
 			t.dav.Close()
 		}
+	}
+	if l.bucket != nil {
+		l.bucket.Close()
 	}
 	for i := len(l.servers) - 1; i >= 0; i-- {
 		errs = append(errs, l.servers[i].Stop(stopPatience))

@@ -25,6 +25,9 @@ type config struct {
 	json  string   // file for all figures
 	dir   string   // on the disk to measure
 	tote  string   // binary to measure; "": build it
+
+	s3        bool   // measure on an S3 server
+	versitygw string // its binary
 }
 
 func main() {
@@ -66,7 +69,9 @@ func parse(args []string) (config, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.IntVar(&c.runs, "runs", 3, "how often everything is done; medians count")
 	f.BoolVar(&c.quick, "quick", false, "small sizes and one run, to see that it works")
-	f.StringVar(&only, "only", "", "comma-separated `STEPS`: "+strings.Join(stepNames(), " "))
+	f.BoolVar(&c.s3, "s3", false, "measure on an S3 server, beside rclone, s3fs and the SDK")
+	f.StringVar(&c.versitygw, "versitygw", ".tools/bin/versitygw", "the S3 server is this binary `FILE`")
+	f.StringVar(&only, "only", "", "comma-separated `STEPS`: "+strings.Join(stepNames(steps()), " ")+"; with -s3 "+strings.Join(stepNames(s3Steps()), " "))
 	f.StringVar(&c.json, "json", "", "write all figures to `FILE`")
 	f.StringVar(&c.dir, "dir", "/var/tmp", "work below `DIR`, which must be on a disk")
 	f.StringVar(&c.tote, "tote", "", "measure this binary `FILE` instead of building one")
@@ -77,12 +82,12 @@ func parse(args []string) (config, error) {
 		c.runs = 1
 	}
 	if c.runs < 1 || f.NArg() > 0 {
-		return c, errors.New("usage: bench [-runs N] [-quick] [-only STEPS] [-json FILE] [-dir DIR] [-tote FILE]")
+		return c, errors.New("usage: bench [-s3 [-versitygw FILE]] [-runs N] [-quick] [-only STEPS] [-json FILE] [-dir DIR] [-tote FILE]")
 	}
 	if only != "" {
 		c.only = strings.Split(only, ",")
 	}
-	return c, checkSteps(c.only)
+	return c, c.checkSteps()
 }
 
 // measureAll builds the laboratory, works in it and takes it down again, whatever happens.

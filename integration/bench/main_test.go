@@ -15,13 +15,14 @@ func TestParse(t *testing.T) {
 		{[]string{"-runs", "5"}, 5, nil},
 		{[]string{"-runs", "5", "-quick"}, 1, nil},
 		{[]string{"-only", "big,dav"}, 3, []string{"big", "dav"}},
+		{[]string{"-s3", "-only", "large"}, 3, []string{"large"}},
 	} {
 		c, err := parse(tt.args)
 		if err != nil || c.runs != tt.runs || !slices.Equal(c.only, tt.only) {
 			t.Errorf("%v: %+v, %v", tt.args, c, err)
 		}
 	}
-	for _, bad := range [][]string{{"-runs", "0"}, {"-only", "nothing"}, {"-only", "big,"}, {"more"}, {"-what"}} {
+	for _, bad := range [][]string{{"-runs", "0"}, {"-only", "nothing"}, {"-only", "big,"}, {"-only", "large"}, {"-s3", "-only", "dav"}, {"more"}, {"-what"}} {
 		if _, err := parse(bad); err == nil {
 			t.Errorf("%v: no error", bad)
 		}
@@ -29,9 +30,16 @@ func TestParse(t *testing.T) {
 }
 
 func TestSteps(t *testing.T) {
-	all := []string{native, loopback, dirDAV, tote}
+	for _, c := range []config{{}, {s3: true}} {
+		checkSuite(t, c.suite())
+	}
+}
+
+func checkSuite(t *testing.T, c suite) {
+	t.Helper()
+	all := c.targets
 	var seen []string
-	for _, s := range steps() {
+	for _, s := range c.steps {
 		if slices.Contains(seen, s.name) || s.run == nil {
 			t.Errorf("step %q: twice, or without a function", s.name)
 		}
@@ -48,11 +56,13 @@ func TestSteps(t *testing.T) {
 }
 
 func TestMeasures(t *testing.T) {
-	var seen []string
-	for _, m := range measures(config{quick: true}) {
-		if slices.Contains(seen, m.key) || m.name == "" || m.unit == "" {
-			t.Errorf("measure %+v", m)
+	for _, c := range []config{{quick: true}, {s3: true}} {
+		var seen []string
+		for _, m := range c.suite().measures {
+			if slices.Contains(seen, m.key) || m.name == "" || m.unit == "" {
+				t.Errorf("measure %+v", m)
+			}
+			seen = append(seen, m.key)
 		}
-		seen = append(seen, m.key)
 	}
 }

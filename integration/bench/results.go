@@ -11,6 +11,7 @@ import (
 
 // results are the figures of all runs.
 type results struct {
+	columns  []string // targets in the order of the table
 	measures []measure
 	samples  map[string]map[string][]float64 // by key and target
 	failures []failure
@@ -22,8 +23,8 @@ type failure struct {
 	What   string `json:"what"`
 }
 
-func newResults(m []measure) *results {
-	return &results{measures: m, samples: map[string]map[string][]float64{}}
+func newResults(columns []string, m []measure) *results {
+	return &results{columns: columns, measures: m, samples: map[string]map[string][]float64{}}
 }
 
 func (r *results) measure(key string) measure {
@@ -68,14 +69,11 @@ func (r *results) missed() bool {
 	return len(r.failures) > 0 || slices.ContainsFunc(r.measures, bad)
 }
 
-// columns are the targets in the order of the table.
-func columns() []string { return []string{native, loopback, dirDAV, tote} }
-
 // table is the report in Markdown.
 func (r *results) table() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "| measure | unit | %s | tote is | bar | |\n", strings.Join(columns(), " | "))
-	b.WriteString("|---|---|" + strings.Repeat("--:|", len(columns())) + "---|---|---|\n")
+	fmt.Fprintf(&b, "| measure | unit | %s | tote is | bar | |\n", strings.Join(r.columns, " | "))
+	b.WriteString("|---|---|" + strings.Repeat("--:|", len(r.columns)) + "---|---|---|\n")
 	for _, m := range r.measures {
 		if r.measured(m) {
 			b.WriteString(r.row(m))
@@ -89,7 +87,7 @@ func (r *results) table() string {
 
 func (r *results) row(m measure) string {
 	cells := []string{m.name, m.unit}
-	for _, t := range columns() {
+	for _, t := range r.columns {
 		cells = append(cells, number(r.median(m.key, t)))
 	}
 	cells = append(cells, r.ratios(m), m.bar.String(), r.verdict(m))
@@ -100,7 +98,7 @@ func (r *results) row(m measure) string {
 func (r *results) ratios(m measure) string {
 	var list []string
 	mine := r.median(m.key, tote)
-	for _, t := range columns() {
+	for _, t := range r.columns {
 		if base := r.median(m.key, t); t != tote && !math.IsNaN(base) && !math.IsNaN(mine) {
 			list = append(list, fmt.Sprintf("%.2f %s", mine/base, t))
 		}

@@ -55,7 +55,7 @@ func TestBar(t *testing.T) {
 
 // sample has one bar that is reached, one that is not, and a row without a bar.
 func sample() *results {
-	r := newResults(measures(config{}))
+	r := newResults(localSuite(config{}).targets, measures(config{}))
 	for _, v := range []float64{90, 100, 110} {
 		r.add(keyWrite, native, v)
 		r.add(keyWrite, tote, v/2)
@@ -87,7 +87,7 @@ func TestMissed(t *testing.T) {
 	if !sample().missed() {
 		t.Error("a missed bar went unnoticed")
 	}
-	r := newResults(measures(config{}))
+	r := newResults(localSuite(config{}).targets, measures(config{}))
 	if r.missed() {
 		t.Error("nothing measured, but something missed")
 	}
@@ -95,7 +95,7 @@ func TestMissed(t *testing.T) {
 	if !r.missed() || !strings.Contains(r.table(), "failed on tote: small: no luck") {
 		t.Error("a failure went unnoticed")
 	}
-	r = newResults(measures(config{}))
+	r = newResults(localSuite(config{}).targets, measures(config{}))
 	r.add(keyWrite, native, 1) // but not tote
 	if !r.missed() {
 		t.Error("a row without tote passed")

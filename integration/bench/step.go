@@ -40,18 +40,19 @@ func steps() []step {
 	}
 }
 
-func stepNames() []string {
+func stepNames(steps []step) []string {
 	var names []string
-	for _, s := range steps() {
+	for _, s := range steps {
 		names = append(names, s.name)
 	}
 	return names
 }
 
-func checkSteps(only []string) error {
-	for _, name := range only {
-		if !slices.Contains(stepNames(), name) {
-			return fmt.Errorf("-only %s: there is no such step, only %v", name, stepNames())
+func (c config) checkSteps() error {
+	known := stepNames(c.suite().steps)
+	for _, name := range c.only {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("-only %s: there is no such step, only %v", name, known)
 		}
 	}
 	return nil
@@ -67,13 +68,14 @@ type sizes struct {
 	list     int // entries of the directory that is listed
 	tree     int // files below the directory that is renamed
 	puts     int
+	s3small  int // files that many write at the same time
 }
 
 func (c config) sizes() sizes {
 	if c.quick {
-		return sizes{big: 64, transfer: 32, small: 200, reads: 500, appends: 20, list: 1000, tree: 2000, puts: 50}
+		return sizes{big: 64, transfer: 32, small: 200, reads: 500, appends: 20, list: 1000, tree: 2000, puts: 50, s3small: 100}
 	}
-	return sizes{big: 1024, transfer: 512, small: 2000, reads: 5000, appends: 200, list: 10_000, tree: 100_000, puts: 1000}
+	return sizes{big: 1024, transfer: 512, small: 2000, reads: 5000, appends: 200, list: 10_000, tree: 100_000, puts: 1000, s3small: 1000}
 }
 
 // Sizes of small files, and how many clients put them.

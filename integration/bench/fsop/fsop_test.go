@@ -77,6 +77,20 @@ func TestSmallFiles(t *testing.T) {
 	}
 }
 
+func TestCreateParallel(t *testing.T) {
+	ctx, dir := t.Context(), filepath.Join(t.TempDir(), "d")
+	const n, size = 50, 100
+	if _, err := CreateParallel(ctx, dir, n, size, 8); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadMany(ctx, dir, n, size); err != nil {
+		t.Error(err)
+	}
+	if _, err := CreateParallel(ctx, dir, 1, size, 8); !errors.Is(err, os.ErrExist) {
+		t.Errorf("into a directory that is there: %v", err)
+	}
+}
+
 func TestStopsWithContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -3,6 +3,8 @@ package fsop
 import (
 	"context"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,17 +30,8 @@ func CreateMany(ctx context.Context, dir string, n, size int) (time.Duration, er
 	if err := retry(func() error { return unix.Mkdir(dir, 0o755) }); err != nil {
 		return 0, fmt.Errorf("mkdir %s: %w", dir, err)
 	}
-	content := make([]byte, size)
-	for i := range content {
-		content[i] = byte('a' + i%26)
-	}
-	return each(ctx, dir, n, func(path string) error {
-		fd, err := open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
-		if err != nil {
-			return err
-		}
-		return closed(fd, write(fd, content))
-	})
+	content := letters(size)
+	return each(ctx, dir, n, func(path string) error { return create(path, content) })
 }
 
 // StatMany asks for the attributes of the files that CreateMany made.
@@ -75,4 +68,44 @@ func Rename(from, to string) (time.Duration, error) {
 		return 0, fmt.Errorf("rename %s: %w", from, err)
 	}
 	return time.Since(start), nil
+}
+
+// CreateParallel is CreateMany from so many threads at the same time.
+func CreateParallel(ctx context.Context, dir string, n, size, writers int) (time.Duration, error) {
+	if err := retry(func() error { return unix.Mkdir(dir, 0o755) }); err != nil {
+		return 0, fmt.Errorf("mkdir %s: %w", dir, err)
+	}
+	content, list := letters(size), names(dir, n)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	start := time.Now()
+	for range writers {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n) && ctx.Err() == nil; i = next.Add(1) - 1 {
+				if err := create(list[i], content); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return time.Since(start), context.Cause(ctx)
+}
+
+func letters(size int) []byte {
+	content := make([]byte, size)
+	for i := range content {
+		content[i] = byte('a' + i%26)
+	}
+	return content
+}
+
+func create(path string, content []byte) error {
+	fd, err := open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
+	if err != nil {
+		return err
+	}
+	return closed(fd, write(fd, content))
 }

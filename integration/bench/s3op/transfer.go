@@ -1,0 +1,82 @@
+package s3op
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"tote/integration/bench/fsop"
+)
+
+// blocks reads a pattern as a stream, which is what a program writes into a mount.
+type blocks struct {
+	p    *fsop.Pattern
+	next int
+	end  int
+	rest []byte
+}
+
+func (b *blocks) Read(p []byte) (int, error) {
+	if len(b.rest) == 0 {
+		if b.next == b.end {
+			return 0, io.EOF
+		}
+		b.rest = b.p.At(b.next)
+		b.next++
+	}
+	n := copy(p, b.rest)
+	b.rest = b.rest[n:]
+	return n, nil
+}
+
+// Upload makes an object of n blocks with the SDK's uploader.
+func (c *Client) Upload(ctx context.Context, key string, p *fsop.Pattern, n int) (time.Duration, error) {
+	start := time.Now()
+	_, err := c.transfer.UploadObject(ctx, &transfermanager.UploadObjectInput{Bucket: &c.bucket, Key: &key, Body: &blocks{p: p, end: n}})
+	return time.Since(start), err
+}
+
+// sink counts what is written to it.
+type sink struct{ n atomic.Int64 }
+
+func (s *sink) WriteAt(p []byte, _ int64) (int, error) {
+	s.n.Add(int64(len(p)))
+	return len(p), nil
+}
+
+// Download reads an object with the SDK's downloader, in ranges, and throws it away.
+func (c *Client) Download(ctx context.Context, key string) (time.Duration, int64, error) {
+	var to sink
+	start := time.Now()
+	_, err := c.transfer.DownloadObject(ctx, &transfermanager.DownloadObjectInput{Bucket: &c.bucket, Key: &key, WriterAt: &to})
+	return time.Since(start), to.n.Load(), err
+}
+
+// PutMany makes n objects of size bytes below a prefix with single calls from so many goroutines.
+func (c *Client) PutMany(ctx context.Context, prefix string, n, size, writers int) (time.Duration, error) {
+	body := bytes.Repeat([]byte("tote"), size/4+1)[:size]
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	start := time.Now()
+	for range writers {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n) && ctx.Err() == nil; i = next.Add(1) - 1 {
+				key := fmt.Sprintf("%s/f%06d.txt", prefix, i)
+				if _, err := c.s3.PutObject(ctx, &s3.PutObjectInput{Bucket: &c.bucket, Key: &key, Body: bytes.NewReader(body)}); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return time.Since(start), context.Cause(ctx)
+}
