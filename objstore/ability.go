@@ -65,7 +65,8 @@ type Presigner interface {
 
 // PutPresigner makes URLs with which anyone can store one object for a while.
 type PutPresigner interface {
-	// PresignPut makes a request that publishes exactly size bytes of the content type under key.
+	// PresignPut makes a request that publishes exactly size bytes of the content type under key. A negative size lets
+	// any number of bytes through, "" any type.
 	PresignPut(ctx context.Context, key string, ttl time.Duration, size int64, contentType string) (Presigned, error)
 }
 

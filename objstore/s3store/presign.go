@@ -27,16 +27,20 @@ func (s *Store) PresignGet(ctx context.Context, key string, ttl time.Duration) (
 	return out.URL, nil
 }
 
-// PresignPut makes a request with which anyone can store an object of exactly this size and type.
+// PresignPut makes a request with which anyone can store an object of exactly this size and type; a negative size and
+// an empty type leave them open.
 func (s *Store) PresignPut(ctx context.Context, key string, ttl time.Duration, size int64, contentType string) (objstore.Presigned, error) {
 	full, err := s.full(key)
 	if err != nil {
 		return objstore.Presigned{}, wrap("presign", key, err)
 	}
-	if size < 0 || size > maxSingle {
-		return objstore.Presigned{}, wrap("presign", key, fmt.Errorf("%w: %d bytes are not in 0 to %d", objstore.ErrSize, size, int64(maxSingle)))
+	if size > maxSingle {
+		return objstore.Presigned{}, wrap("presign", key, fmt.Errorf("%w: %d bytes are more than %d", objstore.ErrSize, size, int64(maxSingle)))
 	}
-	in := &s3.PutObjectInput{Bucket: &s.opts.Bucket, Key: &full, ContentLength: &size}
+	in := &s3.PutObjectInput{Bucket: &s.opts.Bucket, Key: &full}
+	if size >= 0 {
+		in.ContentLength = &size
+	}
 	if contentType != "" {
 		in.ContentType = &contentType
 	}

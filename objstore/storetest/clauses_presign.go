@@ -24,6 +24,7 @@ func putPresignerClauses() []clause {
 	return []clause{
 		{"AnyoneWritesOnce", presignPut},
 		{"OtherSizeIsRefused", presignOtherSize},
+		{"AnySize", presignAnySize},
 		{"BadKeyIsErrKey", func(t *testing.T, s objstore.Store) {
 			_, err := ability[objstore.PutPresigner](t, s).PresignPut(t.Context(), "../a", time.Minute, 1, "")
 			isErr(t, err, objstore.ErrKey)
@@ -76,6 +77,18 @@ func presignPut(t *testing.T, s objstore.Store) {
 			t.Errorf("status %d: %s", status, got)
 		}
 		holds(t, s, "dir/ä b", data)
+	}
+}
+
+func presignAnySize(t *testing.T, s objstore.Store) {
+	for _, size := range []int{0, 1, 100_000} {
+		data := pattern(1, size)
+		p, err := ability[objstore.PutPresigner](t, s).PresignPut(t.Context(), "a", time.Minute, -1, "")
+		noErr(t, err)
+		if status, got := request(t, p, "", data); status != http.StatusOK {
+			t.Errorf("status %d: %s", status, got)
+		}
+		holds(t, s, "a", data)
 	}
 }
 
