@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 )
 
 // call is one request on its way.
@@ -109,10 +110,10 @@ func (c *call) wait() {
 	}
 }
 
-// breakOff ends a call that has no body in whose middle it could end.
+// breakOff ends a call between its bodies.
 func (c *call) breakOff() {
 	c.struck()
-	if c.fault.Mode == Stall {
+	if c.fault.Mode != Reset {
 		c.wait()
 	}
 	c.reset()
@@ -121,7 +122,7 @@ func (c *call) breakOff() {
 // replaced puts the fault in the place of a success, and tells whether it did.
 func (c *call) replaced(resp *http.Response) bool {
 	mode := c.fault.Mode
-	if resp.StatusCode >= 300 || mode != Lost && mode != ErrorIn200After && mode != NoSuchUpload {
+	if resp.StatusCode >= 300 || !slices.Contains([]Mode{Lost, Hang, ErrorIn200After, NoSuchUpload}, mode) {
 		return false
 	}
 	if c.op != GetObject {
@@ -131,6 +132,8 @@ func (c *call) replaced(resp *http.Response) bool {
 	case Lost:
 		c.struck()
 		panic(http.ErrAbortHandler)
+	case Hang:
+		c.breakOff()
 	case ErrorIn200After:
 		c.errorBody(http.StatusOK, "InternalError")
 	default:

@@ -19,18 +19,19 @@ const (
 	Truncate                        // the answer's body ends early, behind the right Content-Length
 	Corrupt                         // one bit of an uploaded or downloaded object's bytes is another one
 	Lost                            // the server has done it, and the connection is closed without an answer
+	Hang                            // the server has done it, and no answer comes until the client gives up or Inject is called
 	ErrorIn200                      // 200 with an error in its body; the server never hears of the call
 	ErrorIn200After                 // the same after the server has done it
 	NoSuchUpload                    // 404 NoSuchUpload after the server has done it
 )
 
 // Modes are all of them, for tests that try each.
-var Modes = []Mode{Reset, Stall, ServerError, SlowDown, Truncate, Corrupt, Lost, ErrorIn200, ErrorIn200After, NoSuchUpload}
+var Modes = []Mode{Reset, Stall, ServerError, SlowDown, Truncate, Corrupt, Lost, Hang, ErrorIn200, ErrorIn200After, NoSuchUpload}
 
 // String names the mode in lower case.
 func (m Mode) String() string {
-	names := []string{"none", "reset", "stall", "server error", "slow down", "truncate", "corrupt", "lost reply", "error in 200",
-		"error in 200 after success", "no such upload after success"}
+	names := []string{"none", "reset", "stall", "server error", "slow down", "truncate", "corrupt", "lost reply",
+		"hang", "error in 200", "error in 200 after success", "no such upload after success"}
 	if m < 0 || int(m) >= len(names) {
 		return "unknown"
 	}

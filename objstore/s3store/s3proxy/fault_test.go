@@ -157,9 +157,9 @@ func TestStall(t *testing.T) {
 		io.Copy(io.Discard, r.Body)
 		w.Write(object())
 	})
-	p.Inject(1, Fault{Mode: Stall, Share: 1})
-	ended := make(chan error, 3)
-	for _, m := range []string{"PUT", "GET", "DELETE"} {
+	p.Inject(1, Fault{Mode: Hang, Share: 1, Ops: []Op{HeadObject}}, Fault{Mode: Stall, Share: 1})
+	ended := make(chan error, 4)
+	for _, m := range []string{"PUT", "GET", "DELETE", "HEAD"} {
 		go func() {
 			var body io.Reader
 			if m == "PUT" {
@@ -170,7 +170,7 @@ func TestStall(t *testing.T) {
 		}()
 	}
 	eventually(t, func() error {
-		if n := p.Total().Faults; n != 3 {
+		if n := p.Total().Faults; n != 4 {
 			return fmt.Errorf("%d calls are stalled", n)
 		}
 		return nil
@@ -181,7 +181,7 @@ func TestStall(t *testing.T) {
 	default:
 	}
 	p.Inject(1)
-	for range 3 {
+	for range 4 {
 		if err := <-ended; err == nil {
 			t.Error("a stalled call has succeeded")
 		}
