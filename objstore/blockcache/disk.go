@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -149,7 +150,9 @@ func (d *disk) trouble(err error) {
 }
 
 // removed says whether a file is gone after os.Remove.
-func removed(err error) bool { return err == nil || errors.Is(err, fs.ErrNotExist) }
+func removed(err error) bool {
+	return err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
 
 // reserve counts need bytes as used, before they are, and makes room for them. Files are deleted with space held,
 // so that nobody builds on room that is not there yet.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -180,6 +181,9 @@ func (d *damaged) GetMatch(ctx context.Context, key, etag string, off, n int64) 
 func (d *damaged) Get(ctx context.Context, key string, off, n int64) (io.ReadCloser, error) {
 	return d.GetMatch(ctx, key, "", off, n)
 }
+
+// blocksOf is what a file takes on the disk.
+func blocksOf(info os.FileInfo) int64 { return info.Sys().(*syscall.Stat_t).Blocks * 512 }
 
 // rewrite changes a file in place.
 func rewrite(t testing.TB, path string, change func([]byte) []byte) {
