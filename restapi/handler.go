@@ -58,6 +58,7 @@ func (o Options) withDefaults(fsys *fs.FS) Options {
 type server struct {
 	fs     *fs.FS
 	docs   Documents
+	stores Stores
 	opts   Options
 	log    *slog.Logger
 	locks  stripes
@@ -66,9 +67,9 @@ type server struct {
 
 // New makes the handler for all routes that Handles names. Requests for routes that are not Public carry their actor in the context
 // (fs.WithActor); without one they are answered with Unauthorized. The paths must arrive as the client sent them, undecoded and unredirected.
-func New(fsys *fs.FS, docs Documents, o Options) http.Handler {
+func New(fsys *fs.FS, stores Stores, o Options) http.Handler {
 	o = o.withDefaults(fsys)
-	return &server{fs: fsys, docs: docs, opts: o, log: o.Logger}
+	return &server{fs: fsys, docs: stores.Documents, stores: stores, opts: o, log: o.Logger}
 }
 
 // ServeHTTP takes the means to cancel from the client. net/http cancels the context when the client closes its sending side, which it may do once

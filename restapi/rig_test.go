@@ -124,7 +124,7 @@ func newRigOn(t *testing.T, store objstore.Store, change ...func(*Options)) *rig
 	for _, c := range change {
 		c(&o)
 	}
-	r.handler = New(core, documents{db}, o)
+	r.handler = New(core, Stores{Documents: documents{db}}, o)
 	srv := httptest.NewServer(login(r.handler))
 	r.url, r.addr = srv.URL, srv.Listener.Addr().String()
 	t.Cleanup(func() {

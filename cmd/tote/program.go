@@ -199,11 +199,17 @@ func (p *Program) site(ctx context.Context) (*site, error) {
 	return &site{
 		login:     l,
 		dav:       davserver.New(p.core.fs, davserver.Options{Prefix: davPrefix, Logger: p.Log}),
-		rest:      restapi.New(p.core.fs, documents{p.core.db}, restapi.Options{PublicURL: p.Config.PublicURL, Tenant: defaultTenant, SigningKey: key, Logger: p.Log}),
+		rest:      restapi.New(p.core.fs, p.stores(), restapi.Options{PublicURL: p.Config.PublicURL, Tenant: defaultTenant, SigningKey: key, Logger: p.Log}),
 		health:    &health{db: p.core.db, staging: p.data.file(stagingDir), mount: p.mount},
 		publicURL: p.Config.PublicURL,
 		log:       p.Log,
 	}, nil
+}
+
+// stores lends the database to the REST face.
+func (p *Program) stores() restapi.Stores {
+	d := documents{p.core.db}
+	return restapi.Stores{Documents: d, Objects: d, Relations: d, Events: d}
 }
 
 // wait returns when the context ends, a face fails, or the mount is gone and was all there was.
