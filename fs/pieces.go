@@ -21,7 +21,7 @@ import (
 // is an ordinary staging file. So there is nothing in the database to keep in step.
 const (
 	piecesDir    = "pieces" // below staging
-	maxPieceName = 180 // bytes: as base64 it has to fit a file name
+	maxPieceName = 180      // bytes: as base64 it has to fit a file name
 	maxGroups    = 1024
 )
 

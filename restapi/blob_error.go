@@ -27,10 +27,15 @@ var (
 	blobNotFound     = &blobProblem{http.StatusNotFound, "BlobNotFound", "no such blob"}
 	blobMethod       = &blobProblem{http.StatusMethodNotAllowed, "UnsupportedHttpVerb", "this resource does not know the method"}
 	blobQuery        = &blobProblem{http.StatusBadRequest, "InvalidQueryParameterValue", "the value of comp is not supported"}
-	blobNoBlocks     = &blobProblem{http.StatusNotImplemented, "NotImplemented", "uploads in blocks are not supported, put the whole blob"}
+	blobBlockID      = &blobProblem{http.StatusBadRequest, "InvalidBlockId", "a block id must be base64 of 1 to 64 bytes"}
+	blobBlockList    = &blobProblem{http.StatusBadRequest, "InvalidBlockList", "a block of the list was not uploaded, or belongs to another version"}
+	blobListTooLong  = &blobProblem{http.StatusBadRequest, "BlockListTooLong", "a blob has at most 50,000 blocks"}
+	blobBlockCount   = &blobProblem{http.StatusConflict, "BlockCountExceedsLimit", "too many blocks wait for their list"}
+	blobXML          = &blobProblem{http.StatusBadRequest, "InvalidXmlDocument", "the block list is not the XML that is expected"}
 	blobHeader       = &blobProblem{http.StatusBadRequest, "InvalidHeaderValue", "the value of a header is not valid"}
 	blobMetadata     = &blobProblem{http.StatusBadRequest, "MetadataTooLarge", "the metadata headers are larger than 8 KiB"}
 	blobMD5          = &blobProblem{http.StatusBadRequest, "Md5Mismatch", "the MD5 of the request does not match the bytes that arrived"}
+	blobPlaceholder  = &blobProblem{http.StatusBadRequest, "InvalidResourceName", "put the key of the file in place of " + placeholderKey}
 	blobName         = &blobProblem{http.StatusBadRequest, "InvalidResourceName", "the name of the blob is not valid"}
 	blobExists       = &blobProblem{http.StatusConflict, "BlobAlreadyExists", "the blob exists already"}
 	blobPrecondition = &blobProblem{http.StatusPreconditionFailed, "ConditionNotMet", "a condition of the request does not hold"}
@@ -106,7 +111,7 @@ func (s *server) failBlob(w http.ResponseWriter, r *http.Request, err error) {
 	p := blobProblemOf(err)
 	h := w.Header()
 	id := h.Get("x-ms-request-id")
-	if p.status >= 500 && p != blobNoBlocks {
+	if p.status >= 500 {
 		s.log.Log(r.Context(), failureLevel(err), "blob request failed", "request", id, "method", r.Method, "path", r.URL.Path, "status", p.status, "err", err)
 	}
 	if p.status == http.StatusServiceUnavailable {

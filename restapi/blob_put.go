@@ -3,384 +3,233 @@ package restapi
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"net/http"
 	"path"
 	"strings"
-
-	"github.com/google/uuid"
+	"syscall"
+	"time"
 
 	"tote/fs"
 )
 
-// storedHeaders are the headers of an upload that a download gives back, kept as the property blobHeaders.
-type storedHeaders struct {
-	Disposition string            `json:"contentDisposition,omitempty"`
-	Cache       string            `json:"cacheControl,omitempty"`
-	Encoding    string            `json:"contentEncoding,omitempty"`
-	Language    string            `json:"contentLanguage,omitempty"`
-	Meta        map[string]string `json:"meta,omitempty"` // names without x-ms-meta-, in lower case
-}
-
-func (st storedHeaders) write(h http.Header) {
-	for name, v := range map[string]string{"Cache-Control": st.Cache, "Content-Encoding": st.Encoding, "Content-Language": st.Language} {
-		if v != "" {
-			h.Set(name, headerText(v))
-		}
-	}
-	for name, v := range st.Meta {
-		if headerName(name) || strings.HasPrefix(name, "x_rdp") {
-			h.Set("x-ms-meta-"+name, headerText(v))
-		}
-	}
-}
-
-func (s *server) storedHeaders(f finder, ino fs.Ino) (storedHeaders, error) {
-	var st storedHeaders
-	props, err := s.fs.Props(f.ctx, f.actor, ino)
-	for _, p := range props {
-		if p.Space == "" && p.Name == propHeaders {
-			_ = json.Unmarshal([]byte(p.Value), &st) // written by us; anything else means none
-		}
-	}
-	return st, err
-}
-
-func headersOf(h http.Header) (storedHeaders, error) {
-	st := storedHeaders{
-		Disposition: h.Get("x-ms-blob-content-disposition"), Cache: h.Get("x-ms-blob-cache-control"),
-		Encoding: h.Get("x-ms-blob-content-encoding"), Language: h.Get("x-ms-blob-content-language"), Meta: map[string]string{},
-	}
-	size := 0
-	for name, values := range h {
-		if short, ok := cutPrefixFold(name, "x-ms-meta-"); ok {
-			v := strings.Join(values, ",")
-			st.Meta[strings.ToLower(short)] = v
-			size += len(short) + len(v)
-		}
-	}
-	if size > maxMetadata {
-		return st, blobMetadata
-	}
-	return st, nil
-}
-
-// blobPut is one upload to a signed URL.
+// blobPut is one upload to a signed URL that makes a blob, in one request or by naming blocks.
 type blobPut struct {
 	s      *server
 	r      *http.Request
+	grant  grant
 	claims claims
 	actor  *fs.Actor
 	key    string
 	stored storedHeaders
 	writer *fs.Writer
-	holder *object // the file that had the key when the upload began, nil for none
+	holder *object  // the file that has the key, as far as is known; nil for none
+	leave  []func() // out of directories
 }
 
-// serveBlobPut stores a whole blob. Uploads in blocks are refused: their clients fall back to whole ones, or say so.
-func (s *server) serveBlobPut(w http.ResponseWriter, r *http.Request, c claims, comp, key string) {
-	p := &blobPut{s: s, r: r, claims: c, actor: c.actor(), key: key}
-	var info fs.Info
+// servePut answers PUT.
+func (s *server) servePut(w http.ResponseWriter, r *http.Request, g grant, c claims) {
+	p := &blobPut{s: s, r: r, grant: g, claims: c, actor: c.actor(), key: g.key}
 	var err error
-	switch comp {
-	case "":
-		info, err = p.store(w)
-	case "block", "blocklist":
-		err = blobNoBlocks
+	switch comp := r.URL.Query().Get("comp"); {
+	case g.scope == scopeContainer && p.key == placeholderKey:
+		err = blobPlaceholder
+	case comp == "":
+		err = p.putBlob(w)
+	case comp == "block":
+		err = p.putBlock(w)
+	case comp == "blocklist":
+		err = p.putBlockList(w)
 	default:
 		err = blobQuery
 	}
 	if err != nil {
 		s.failBlob(w, r, err)
-		return
 	}
-	created(w, info, p.writer.MD5())
 }
 
-// store checks the request, streams the body and commits it together with its registration.
-func (p *blobPut) store(w http.ResponseWriter) (fs.Info, error) {
+// putBlob stores a whole blob.
+func (p *blobPut) putBlob(w http.ResponseWriter) error {
 	h := p.r.Header
 	if t := h.Get("x-ms-blob-type"); t != "" && t != "BlockBlob" {
-		return fs.Info{}, blobHeader
+		return blobHeader
 	}
 	var err error
 	if p.stored, err = headersOf(h); err != nil {
-		return fs.Info{}, err
+		return err
 	}
-	sums, err := wantedMD5(h)
+	sums, err := announcedMD5(h, "Content-MD5", "x-ms-blob-content-md5")
 	if err != nil {
-		return fs.Info{}, err
+		return err
 	}
 	in, err := newBody(w, p.r, p.s.opts.MaxFile)
 	if err != nil {
-		return fs.Info{}, err
+		return err
 	}
-	done, err := p.open()
-	if err != nil {
-		return fs.Info{}, err
+	defer p.drop()
+	if err := p.open(); err != nil {
+		return err
 	}
-	defer done()
-	defer p.writer.Abort()
 	p.writer.WantMD5()
+	p.writer.Expect(p.r.ContentLength)
 	if _, err := p.writer.ReadFrom(in); err != nil {
-		return fs.Info{}, err
+		return err
 	}
+	info, err := p.finish(sums, fs.CommitOptions{ExpectSize: p.r.ContentLength, ContentType: p.contentType()})
+	if err != nil {
+		return err
+	}
+	p.s.dropBlocks(p.r, p.actor, p.group())
+	p.created(w, info, p.writer.MD5())
+	return nil
+}
+
+// finish compares the digests that were announced and commits.
+func (p *blobPut) finish(sums [][]byte, opts fs.CommitOptions) (fs.Info, error) {
 	for _, sum := range sums {
 		if !bytes.Equal(sum, p.writer.MD5()) {
 			return fs.Info{}, blobMD5
 		}
 	}
-	return p.commit()
+	return p.commit(opts)
 }
 
-// wantedMD5 reads the digests that the client announces.
-func wantedMD5(h http.Header) ([][]byte, error) {
-	var sums [][]byte
-	for _, name := range []string{"Content-MD5", "x-ms-blob-content-md5"} {
-		v := h.Get(name)
-		if v == "" {
-			continue
-		}
-		sum, err := base64.StdEncoding.DecodeString(v)
-		if err != nil || len(sum) != 16 {
-			return nil, blobHeader
-		}
-		sums = append(sums, sum)
-	}
-	return sums, nil
-}
-
+// find looks with the right to read; what the upload may change is decided by the core and by mayPut.
 func (p *blobPut) find() finder {
 	return finder{p.s, context.WithoutCancel(p.r.Context()), readAs(p.actor)}
 }
 
-// open finds where the bytes go: to the file that has the key, else to a new one in the directory of its full path.
-func (p *blobPut) open() (done func(), err error) {
-	find := p.find()
-	ctx := find.ctx
-	done = func() {}
-	p.holder, err = find.target(p.key)
-	if err == nil {
-		if p.r.Header.Get("If-None-Match") == "*" {
-			return done, blobExists // before a long body is read
-		}
-		p.writer, err = p.s.fs.NewWriter(ctx, p.actor, fs.Target{Ino: p.holder.ino()})
-		return done, err
-	}
-	if !missing(err) {
-		return done, err
-	}
-	p.holder = nil
-	if m := p.r.Header.Get("If-Match"); m != "" {
-		return done, blobPrecondition
-	}
-	dir, err := homeOf(p.actor.Tenant, fullPathOr(p.claims.Props, p.key))
-	if err != nil {
-		return done, err
-	}
-	if done, err = p.s.ensureDir(ctx, p.actor, dir); err != nil {
-		return done, err
-	}
-	t := fs.Target{Dir: dir, Name: treeName(p.claims.Props, p.key), Alias: true, Key: p.key}
-	if p.writer, err = p.s.fs.NewWriter(ctx, p.actor, t); err != nil {
-		done()
-	}
-	return done, err
-}
-
-// commit makes the bytes the blob and registers the object in the same transaction. Ids and keys are bound under locks, so that two first
-// uploads of one key can't both make a file: the second is told to try again, and then replaces.
-func (p *blobPut) commit() (fs.Info, error) {
-	find := p.find()
-	ids := p.ids()
-	defer p.s.locks.lock(p.actor.Tenant, append(ids, p.key)...)()
-	now, err := find.target(p.key)
+// look finds the file that has the key, and refuses early what the commit would refuse.
+func (p *blobPut) look() error {
+	var err error
+	p.holder, err = p.find().target(p.key)
 	if missing(err) {
-		now, err = nil, nil
-	}
-	if err != nil {
-		return fs.Info{}, err
-	}
-	if (now == nil) != (p.holder == nil) || now != nil && now.ino() != p.holder.ino() {
-		if now != nil && p.r.Header.Get("If-None-Match") == "*" {
-			return fs.Info{}, blobExists
+		p.holder = nil
+		if p.r.Header.Get("If-Match") != "" {
+			return blobPrecondition
 		}
-		return fs.Info{}, blobBusy
-	}
-	o, row, err := p.object(find, ids, now)
-	if err != nil {
-		return fs.Info{}, err
-	}
-	opts := fs.CommitOptions{ExpectSize: p.r.ContentLength, ContentType: p.contentType()}
-	kept := fs.Property{Name: propHeaders, Value: string(encodeJSON(p.stored))}
-	shared := now != nil && now.owned && now.id != o.id
-	if shared {
-		opts.Props = []fs.Property{kept}
-	} else {
-		opts.Props, opts.ClearSpaces = append(o.properties(), kept), []string{""}
-	}
-	if p.holder != nil {
-		opts.Cond = condition(p.r)
-	}
-	info, _, err := p.writer.Commit(find.ctx, opts)
-	if err != nil {
-		return info, err
-	}
-	return info, p.registered(find, o, row, info, shared)
-}
-
-// ids are the ids that the object may get, best first.
-func (p *blobPut) ids() []string {
-	var ids []string
-	if id := p.stored.Meta["binarystreamobjectid"]; validID(id) && id != headerText(p.claims.ID) {
-		ids = append(ids, id)
-	}
-	if p.claims.ID != "" {
-		ids = append(ids, p.claims.ID)
-	}
-	return ids
-}
-
-// object decides which object the bytes belong to, and fills it. An id that is bound to another key is left alone. row is the document that
-// waited for the bytes, nil for none.
-func (p *blobPut) object(find finder, ids []string, holder *object) (o, row *object, err error) {
-	var old *object
-	id := ""
-	for _, candidate := range ids {
-		old, err = find.byID(candidate)
-		if missing(err) {
-			id, old = candidate, nil
-			break
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		if old.key == p.key || holder != nil && old.inFile && old.ino() == holder.ino() {
-			id = candidate
-			break
-		}
-		old = nil
-	}
-	switch {
-	case id != "":
-	case holder != nil:
-		id, old = holder.id, holder
-	default:
-		id = uuid.NewString()
-	}
-	who := stamp{p.claims.acting(), p.s.opts.Now()}
-	o = &object{id: id, typ: p.claims.Type, key: p.key, created: who, modified: who}
-	if old != nil {
-		o.created = old.created
-		if !old.inFile {
-			row = old
-		}
-	}
-	if o.typ == "" {
-		o.typ = defaultType
-	}
-	o.props = p.properties(id, row)
-	if row != nil {
-		o.data = row.data
-	}
-	return o, row, nil
-}
-
-// properties are those of the document that waited, under those of the request that made the URL, under those of the metadata headers. Who
-// the object belongs to comes from the URL alone: headers can be changed by whoever has it.
-func (p *blobPut) properties(id string, row *object) map[string]json.RawMessage {
-	out := map[string]json.RawMessage{}
-	if row != nil {
-		out = merge(row.props, nil)
-	}
-	out = merge(out, p.claims.Props)
-	delete(out, fs.PropContentType) // comes with the bytes
-	for name, value := range p.stored.Meta {
-		name = p.spelling(name)
-		if strings.HasPrefix(name, "x_rdp") || serverOwned[strings.ToLower(name)] || !printable(name) {
-			continue
-		}
-		switch name {
-		case fs.PropUser, fs.PropRole, fs.PropOwnershipData, fs.PropObjectKey, fs.PropFullObjectPath, fs.PropContentType:
-			continue
-		case "type":
-			if value == p.claims.Type {
-				continue
-			}
-		}
-		if given, ok := out[name]; ok && headerText(textOf(given)) == value {
-			continue // the header only repeats it, as text
-		}
-		out[name] = json.RawMessage(fs.JSONString(value))
-	}
-	orSet(out, fs.PropOriginalFileName, path.Base(p.key))
-	orSet(out, fs.PropFullObjectPath, p.key)
-	orSet(out, fs.PropUser, p.claims.acting())
-	orSet(out, fs.PropRole, strings.Join(roleList(p.claims.RoleText), ","))
-	orSet(out, fs.PropOwnershipData, strings.Join(roleList(p.claims.OwnerText), ","))
-	return out
-}
-
-func orSet(m map[string]json.RawMessage, name, value string) {
-	if _, ok := m[name]; !ok && value != "" {
-		m[name] = json.RawMessage(fs.JSONString(value))
-	}
-}
-
-// spelling gives a metadata name, which lost its case on the way, the spelling of the request that made the URL.
-func (p *blobPut) spelling(name string) string {
-	for given := range p.claims.Props {
-		if strings.EqualFold(given, name) {
-			return given
-		}
-	}
-	return spelling(name)
-}
-
-// roleList reads one value, a comma list or the text of a JSON array.
-func roleList(text string) []string {
-	var list []string
-	if json.Unmarshal([]byte(text), &list) == nil {
-		return list
-	}
-	for v := range strings.SplitSeq(text, ",") {
-		if v = strings.TrimSpace(v); v != "" {
-			list = append(list, v)
-		}
-	}
-	return list
-}
-
-// registered does what is left once the bytes are there: documents about the key learn of their file, and the one that became the file's
-// own goes.
-func (p *blobPut) registered(find finder, o, row *object, info fs.Info, shared bool) error {
-	docs, tenant := p.s.docs, p.actor.Tenant
-	rows, err := docs.BSOsByKey(find.ctx, tenant, p.key)
-	if err != nil {
-		return err
-	}
-	for _, b := range rows {
-		if b.ID != o.id && b.Ino == 0 {
-			b.Ino = info.Ino()
-			if err := docs.PutBSO(find.ctx, b, nil); err != nil {
-				return err
-			}
-		}
-	}
-	if shared {
-		b := o.row(tenant)
-		b.Ino = info.Ino()
-		return docs.PutBSO(find.ctx, b, nil)
-	}
-	if row == nil {
 		return nil
 	}
-	if err := docs.DeleteBSO(find.ctx, tenant, row.id); err != nil && !errors.Is(err, errAbsent) && !missing(err) {
+	if err != nil {
 		return err
 	}
+	if p.r.Header.Get("If-None-Match") == "*" {
+		return blobExists
+	}
+	return p.mayPut(p.holder)
+}
+
+// mayPut tells whether the URL may replace what is there.
+func (p *blobPut) mayPut(o *object) error {
+	if !p.grant.covers(o, p.actor.Tenant) {
+		return blobDenied
+	}
 	return nil
+}
+
+// open begins to write: to the file that has the key, else to a new one in the directory of its full path.
+func (p *blobPut) open() error {
+	if err := p.look(); err != nil {
+		return err
+	}
+	t, err := p.target()
+	if err == nil {
+		p.writer, err = p.s.fs.NewWriter(p.find().ctx, p.actor, t)
+	}
+	return err
+}
+
+// target is where the bytes go. Where a file is in the way of a directory, the default directory does.
+func (p *blobPut) target() (fs.Target, error) {
+	if p.holder != nil {
+		return fs.Target{Ino: p.holder.ino()}, nil
+	}
+	ctx := p.find().ctx
+	dir := homeOf(p.actor.Tenant, fullPathOr(p.claims.Props, p.key))
+	leave, err := p.s.ensureDir(ctx, p.actor, dir)
+	if fs.Errno(err) == syscall.ENOTDIR && dir != assetsDir {
+		dir = assetsDir
+		leave, err = p.s.ensureDir(ctx, p.actor, dir)
+	}
+	if err != nil {
+		return fs.Target{}, err
+	}
+	p.leave = append(p.leave, leave)
+	return fs.Target{Dir: dir, Name: p.fileName(), Alias: true, Key: storeKey(p.key)}, nil
+}
+
+// storeKey is the key under which a store is asked to keep the bytes: the client's, unless it is longer than every store can take. Then the core
+// makes one.
+func storeKey(key string) string {
+	if len(key) > 800 {
+		return ""
+	}
+	for part := range strings.SplitSeq(key, "/") {
+		if len(part) > 200 {
+			return ""
+		}
+	}
+	return key
+}
+
+// fileName is the name that a new file shows in the tree.
+func (p *blobPut) fileName() string {
+	if name := treeName(originalOr(p.originalName(), p.key)); validName(name) {
+		return name
+	}
+	return treeName(path.Base(p.key))
+}
+
+// drop leaves no trace of what was taken and not committed.
+func (p *blobPut) drop() {
+	if p.writer != nil {
+		p.writer.Abort()
+	}
+	for _, leave := range p.leave {
+		leave()
+	}
+}
+
+// commit makes the bytes the blob and registers the object in the same transaction. Ids and keys are bound under locks. When somebody else was
+// first to upload the key, or deleted it meanwhile, the bytes go to where it is now.
+func (p *blobPut) commit(opts fs.CommitOptions) (fs.Info, error) {
+	names := append(p.ids(), p.key)
+	for {
+		if p.holder != nil {
+			names = append(names, p.holder.id)
+		}
+		info, moved, err := p.commitUnder(names, opts)
+		if !moved || err != nil {
+			return info, err
+		}
+	}
+}
+
+// commitUnder commits under the locks of names, or finds that others are needed.
+func (p *blobPut) commitUnder(names []string, opts fs.CommitOptions) (info fs.Info, moved bool, err error) {
+	defer p.s.locks.lock(p.actor.Tenant, names...)()
+	was := p.holder
+	if err := p.look(); err != nil {
+		return info, false, err
+	}
+	if !sameHolder(was, p.holder) {
+		return info, true, p.aim()
+	}
+	info, err = p.register(opts)
+	return info, false, err
+}
+
+// sameHolder tells whether a key is still in the hands of the same file and object.
+func sameHolder(a, b *object) bool {
+	return a == nil && b == nil || a != nil && b != nil && a.ino() == b.ino() && a.id == b.id
+}
+
+// aim sends the bytes to another file than before.
+func (p *blobPut) aim() error {
+	t, err := p.target()
+	if err != nil {
+		return err
+	}
+	return p.writer.Retarget(p.find().ctx, t)
 }
 
 // contentType is the type of the blob.
@@ -389,4 +238,29 @@ func (p *blobPut) contentType() string {
 		return t
 	}
 	return rawType(p.r)
+}
+
+// cond is the request's conditions on the file that is replaced.
+func (p *blobPut) cond() *fs.Cond {
+	tags := condition(p.r)
+	since, hasSince := httpTime(p.r.Header.Get("If-Modified-Since"))
+	until, hasUntil := httpTime(p.r.Header.Get("If-Unmodified-Since"))
+	if p.holder == nil || tags == nil && !hasSince && !hasUntil {
+		return nil
+	}
+	return &fs.Cond{Check: func(cur *fs.Info) error {
+		if tags != nil {
+			if err := tags.Check(cur); err != nil {
+				return err
+			}
+		}
+		return checkTimes(cur, since, until, hasSince, hasUntil)
+	}}
+}
+
+func checkTimes(cur *fs.Info, since, until time.Time, hasSince, hasUntil bool) error {
+	if cur != nil && (hasSince && !changedSince(*cur, since) || hasUntil && changedSince(*cur, until)) {
+		return fs.ErrPrecondition
+	}
+	return nil
 }

@@ -22,31 +22,33 @@ func (s *server) serveBlob(w http.ResponseWriter, r *http.Request) {
 		s.failBlob(w, r, blobNotSigned)
 		return
 	}
-	q := r.URL.Query()
-	c, perms, err := s.verify(q, container, key)
+	g, c, err := s.verify(r.URL.Query(), container, key)
 	if err == nil && !validKey(key) {
 		err = blobName
 	}
 	if err == nil {
-		err = allowed(r.Method, perms)
+		err = allowed(r, g.perms)
 	}
 	if err != nil {
 		s.failBlob(w, r, err)
 		return
 	}
 	if r.Method == http.MethodPut {
-		s.serveBlobPut(w, r, c, q.Get("comp"), key)
+		s.servePut(w, r, g, c)
 		return
 	}
-	s.getBlob(w, r, c, key, q.Get("rscd"))
+	s.getBlob(w, r, g, c)
 }
 
 // allowed compares the method with the permissions of the signature.
-func allowed(method, perms string) error {
+func allowed(r *http.Request, perms string) error {
 	need := ""
-	switch method {
+	switch r.Method {
 	case http.MethodPut:
 		need = "cw"
+		if r.URL.Query().Get("comp") == "block" {
+			need = "acw"
+		}
 	case http.MethodGet, http.MethodHead:
 		need = "r"
 	case http.MethodDelete:
@@ -84,10 +86,14 @@ func preflight(w http.ResponseWriter, r *http.Request) {
 }
 
 // getBlob answers GET and HEAD. x-ms-range, which the clients' libraries send, counts before Range.
-func (s *server) getBlob(w http.ResponseWriter, r *http.Request, c claims, key, rscd string) {
+func (s *server) getBlob(w http.ResponseWriter, r *http.Request, g grant, c claims) {
+	if comp := r.URL.Query().Get("comp"); comp != "" {
+		s.failBlob(w, r, blobQuery)
+		return
+	}
 	find := finder{s, r.Context(), readAs(c.actor())}
-	o, err := find.byKey(key)
-	if err == nil && o.file == nil {
+	o, err := find.bytesByKey(g.key)
+	if err == nil && !g.covers(o, c.Tenant) {
 		err = errAbsent
 	}
 	if err != nil {
@@ -108,7 +114,7 @@ func (s *server) getBlob(w http.ResponseWriter, r *http.Request, c claims, key, 
 	h := w.Header()
 	stored.write(h)
 	h.Set("Content-Type", headerText(rd.Info().ContentType()))
-	h.Set("Content-Disposition", o.disposition(rscd, stored))
+	h.Set("Content-Disposition", o.disposition(g.rscd, stored))
 	h.Set("x-ms-blob-type", "BlockBlob")
 	h.Set("x-ms-lease-state", "available")
 	h.Set("x-ms-lease-status", "unlocked")
@@ -150,8 +156,8 @@ func setMD5(h http.Header, sum string) {
 	h.Set("x-ms-blob-content-md5", text)
 }
 
-// created answers a PUT.
-func created(w http.ResponseWriter, info fs.Info, sum []byte) {
+// created answers a PUT that made a blob. sum is the digest of the request's body.
+func (p *blobPut) created(w http.ResponseWriter, info fs.Info, sum []byte) {
 	h := w.Header()
 	h.Set("ETag", info.ETag())
 	h.Set("Last-Modified", info.ModTime().UTC().Format(http.TimeFormat))

@@ -48,11 +48,17 @@ func (c claims) acting() string {
 	return c.User
 }
 
+// Scopes of signed URLs, as they stand in sr.
+const (
+	scopeBlob      = "b"
+	scopeContainer = "c" // every blob of it: the key is not signed
+)
+
 // grant is the signed part of a URL.
 type grant struct {
 	perms     string // sp
 	expires   string // se
-	scope     string // sr: b for one blob, c for the container
+	scope     string // sr
 	container string
 	key       string
 	version   string // sv
@@ -63,7 +69,7 @@ type grant struct {
 // sign computes over decoded values, because clients encode paths again and reorder parameters.
 func (s *server) sign(g grant) []byte {
 	resource := "/" + g.container
-	if g.scope == "b" {
+	if g.scope == scopeBlob {
 		resource += "/" + g.key
 	}
 	mac := hmac.New(sha256.New, s.opts.SigningKey)
@@ -73,19 +79,18 @@ func (s *server) sign(g grant) []byte {
 
 const seLayout = "2006-01-02T15:04:05Z"
 
-// signedURL makes the URL of one blob. Scripts cut it out of JSON as text, so it holds no comma, space, quote or brace.
-func (s *server) signedURL(base, perms, container, key, rscd string, c claims) string {
+// signedURL makes the URL of what g allows, from now on for as long as URLs live. Scripts cut it out of JSON as text, so it holds no comma,
+// space, quote or brace.
+func (s *server) signedURL(base string, g grant, c claims) string {
 	text, _ := json.Marshal(c)
-	g := grant{
-		perms: perms, expires: s.opts.Now().Add(s.opts.URLLife).UTC().Format(seLayout), scope: "b", container: container, key: key,
-		version: sasVersion, rscd: rscd, session: base64.RawURLEncoding.EncodeToString(text),
-	}
+	g.expires, g.version = s.opts.Now().Add(s.opts.URLLife).UTC().Format(seLayout), sasVersion
+	g.session = base64.RawURLEncoding.EncodeToString(text)
 	var b strings.Builder
-	b.WriteString(base + "/blobs/" + escapePath(container) + "/" + escapePath(key))
+	b.WriteString(base + "/blobs/" + escapePath(g.container) + "/" + escapePath(g.key))
 	b.WriteString("?sig=" + base64.RawURLEncoding.EncodeToString(s.sign(g)))
 	b.WriteString("&se=" + escapeQuery(g.expires) + "&sv=" + g.version)
-	if rscd != "" {
-		b.WriteString("&rscd=" + escapeQuery(rscd))
+	if g.rscd != "" {
+		b.WriteString("&rscd=" + escapeQuery(g.rscd))
 	}
 	b.WriteString("&sp=" + g.perms + "&sr=" + g.scope + "&si=" + g.session)
 	return b.String()
@@ -103,23 +108,29 @@ func escapePath(p string) string {
 func escapeQuery(v string) string { return strings.ReplaceAll(url.QueryEscape(v), "+", "%20") }
 
 // verify checks the signature of a URL and gives what it remembers. Everything that is wrong looks the same from outside.
-func (s *server) verify(q url.Values, container, key string) (claims, string, error) {
+func (s *server) verify(q url.Values, container, key string) (grant, claims, error) {
 	g := grant{
 		perms: q.Get("sp"), expires: q.Get("se"), scope: q.Get("sr"), container: container, key: key,
 		version: q.Get("sv"), rscd: q.Get("rscd"), session: q.Get("si"),
 	}
 	sig, err := base64.RawURLEncoding.Strict().DecodeString(q.Get("sig"))
-	if err != nil || !hmac.Equal(sig, s.sign(g)) || g.scope != "b" && g.scope != "c" {
-		return claims{}, "", blobNotSigned
+	if err != nil || !hmac.Equal(sig, s.sign(g)) || g.scope != scopeBlob && g.scope != scopeContainer {
+		return grant{}, claims{}, blobNotSigned
 	}
 	until, err := time.Parse(seLayout, g.expires)
 	if err != nil || s.opts.Now().After(until.Add(s.opts.Skew)) {
-		return claims{}, "", blobNotSigned
+		return grant{}, claims{}, blobNotSigned
 	}
 	var c claims
 	text, err := base64.RawURLEncoding.DecodeString(g.session)
 	if err != nil || json.Unmarshal(text, &c) != nil || c.Tenant == "" {
-		return claims{}, "", blobNotSigned
+		return grant{}, claims{}, blobNotSigned
 	}
-	return c, g.perms, nil
+	return g, c, nil
+}
+
+// covers tells whether an object is in the part of the store that the URL shows. The URL of one blob names it; that of a container must not
+// reach into another one.
+func (g grant) covers(o *object, tenant string) bool {
+	return g.scope == scopeBlob || container(tenant, o.typ) == g.container
 }

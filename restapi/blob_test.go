@@ -132,7 +132,7 @@ func TestBlob_PutRefused(t *testing.T) {
 		check(413, "RequestBodyTooLarge", strings.Repeat("x", 101))
 		check(412, "ConditionNotMet", "x", `If-Match: "x"`)
 		r.blobError(413, "RequestBodyTooLarge", r.send("PUT", u, struct{ *strings.Reader }{strings.NewReader(strings.Repeat("x", 101))}, "user:"))
-		for comp, want := range map[string]string{"block&blockid=YQ==": "NotImplemented", "blocklist": "NotImplemented", "metadata": "InvalidQueryParameterValue", "x": "InvalidQueryParameterValue"} {
+		for comp, want := range map[string]string{"block": "InvalidBlockId", "blocklist": "InvalidXmlDocument", "metadata": "InvalidQueryParameterValue", "x": "InvalidQueryParameterValue"} {
 			a := r.do("PUT", u+"&comp="+comp, "x", "user:")
 			r.equal(comp, a.header.Get("x-ms-error-code"), want)
 		}

@@ -16,7 +16,7 @@ type envelope struct {
 
 type envRequest struct {
 	ReturnRequest bool            `json:"returnRequest"`
-	Params        map[string]any  `json:"params,omitempty"`
+	Params        *struct{}       `json:"params,omitempty"` // always empty; failures have none
 	RequestID     string          `json:"requestId"`
 	MaxRecords    int             `json:"maxRecords,omitempty"`
 	Payload       json.RawMessage `json:"requestPayload,omitempty"`
@@ -65,9 +65,9 @@ type bsoResult struct {
 func newRequestID() string { return uuid.NewString() }
 
 // succeed wraps a result.
-func (c *call) succeed(res bsoResult) envelope {
-	e := envelope{
-		Request:  envRequest{Params: map[string]any{}, RequestID: c.id, MaxRecords: res.maxRecords},
+func (c *call) succeed(res bsoResult) *envelope {
+	e := &envelope{
+		Request:  envRequest{Params: &struct{}{}, RequestID: c.id, MaxRecords: res.maxRecords},
 		Response: envResponse{Objects: res.objects, Status: "success", Total: res.total},
 	}
 	if res.message != "" {
@@ -77,13 +77,13 @@ func (c *call) succeed(res bsoResult) envelope {
 }
 
 // problemEnvelope wraps a failure. The first message stands in two places: clients differ in where they look.
-func problemEnvelope(id string, p *bsoProblem) envelope {
+func problemEnvelope(id string, p *bsoProblem) *envelope {
 	params := p.params
 	if p.code == "PD001" && len(params) == 2 {
 		params = []string{id, params[1]}
 	}
 	m := envMessage{Message: p.message, Code: p.code, Type: "error", Params: params}
-	return envelope{
+	return &envelope{
 		Request:  envRequest{RequestID: id},
 		Response: envResponse{Status: "error", Detail: &envDetail{Message: p.message, Messages: []envMessage{m}}},
 	}
@@ -100,10 +100,15 @@ func writeEnvelope(w http.ResponseWriter, status int, v any) {
 	w.Write(data)
 }
 
-// failBSO answers with a failure and logs what the client may not see.
-func (s *server) failBSO(w http.ResponseWriter, r *http.Request, id string, err error) {
+// failBSO answers with a failure of the whole request and logs what the client may not see. The façade has a shape of its own for what the
+// service itself tells with HTTP 200.
+func (s *server) failBSO(w http.ResponseWriter, r *http.Request, id string, route bsoRoute, err error) {
 	p := bsoProblemOf(err, false)
 	s.logBSO(r, id, p, err)
+	if route.facade && p.status == http.StatusOK {
+		writeEnvelope(w, p.status, uiFailure(p))
+		return
+	}
 	writeEnvelope(w, p.status, problemEnvelope(id, p))
 }
 

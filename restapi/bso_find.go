@@ -56,6 +56,23 @@ func (f finder) byKey(key string) (*object, error) {
 	return f.byProp(fs.PropFullObjectPath, key)
 }
 
+// bytesByKey is byKey for who wants bytes: objects that wait for theirs are passed over.
+func (f finder) bytesByKey(key string) (*object, error) {
+	if o, err := f.fileByKey(key); !missing(err) {
+		return o, err
+	}
+	rows, err := f.s.docs.BSOsByKey(f.ctx, f.actor.Tenant, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range rows {
+		if o, err := f.row(b); err != nil || o.file != nil {
+			return o, err
+		}
+	}
+	return f.byProp(fs.PropFullObjectPath, key)
+}
+
 // fileByKey finds only what has bytes under a key. The core also knows files by the last part of a version's key; two keys may differ in
 // the parts before, so a file that was given another key is taken only for a name alone or the full name of an object.
 func (f finder) fileByKey(key string) (*object, error) {

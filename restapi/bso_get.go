@@ -17,7 +17,7 @@ const (
 
 // get finds objects. Nothing found is a success.
 func (c *call) get(req *bsoRequest) (bsoResult, error) {
-	if !c.actor.HasRole(c8yReaders...) {
+	if !c.actor.HasRole(bsoReaders...) {
 		return bsoResult{}, bsoDenied("role")
 	}
 	q := req.Params.Query

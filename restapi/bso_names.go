@@ -2,7 +2,9 @@ package restapi
 
 import (
 	"encoding/json"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -41,7 +43,7 @@ func validKey(key string) bool {
 		return false
 	}
 	for part := range strings.SplitSeq(key, "/") {
-		if part == "" || part == "." || part == ".." || len(part) > 255 {
+		if part == "" || part == "." || part == ".." {
 			return false
 		}
 	}
@@ -57,7 +59,7 @@ func validType(t string) bool {
 
 // spellings are the properties whose spelling differs between documents and whose case is lost in headers.
 var spellings = []string{fs.PropObjectKey, fs.PropFullObjectPath, fs.PropOriginalFileName, fs.PropUser, fs.PropRole,
-	fs.PropOwnershipData, fs.PropMediaAssetID, "ignoreAssetProcessing", "replacementFileName"}
+	fs.PropOwnershipData, fs.PropMediaAssetID, "ignoreAssetProcessing", propReplacement}
 
 // spelling gives a property its documented spelling.
 func spelling(name string) string {
@@ -81,52 +83,46 @@ const (
 	propModified   = "modifiedDate"
 )
 
+// propReplacement is what stands for the name of each file in the headers of uploadContinuous.
+const propReplacement = "replacementFileName"
+
 // serverOwned are the properties, in lower case, that a client may send but not set.
 var serverOwned = map[string]bool{
 	"contentsize": true, "binarystreamobjectid": true, "createdservice": true, "modifiedservice": true, "createdby": true,
 	"modifiedby": true, "createddate": true, "modifieddate": true, "uploadurl": true, "downloadurl": true, "uploadcontinuousurl": true,
 	"downloadcontinuousurl": true, "replacementobjectkey": true, "headers": true,
-	"objectid": true, "objecttype": true, "objectdata": true, "blobheaders": true,
+	"objectid": true, "objecttype": true, "objectdata": true, "blobheaders": true, "blobblocks": true,
 }
 
 // kept are the properties of a file that filling it anew leaves alone.
-var kept = map[string]bool{fs.PropContentType: true, propHeaders: true}
+var kept = map[string]bool{fs.PropContentType: true, propHeaders: true, propBlocks: true}
 
-// clientProps takes the properties that a client may set, in their documented spelling.
+// clientProps takes the properties that a client may set, in their documented spelling. Where a request has two spellings of one, the
+// documented one counts.
 func clientProps(in map[string]json.RawMessage) (map[string]json.RawMessage, error) {
 	out := make(map[string]json.RawMessage, len(in))
-	for name, value := range in {
+	for _, name := range slices.Sorted(maps.Keys(in)) {
 		if serverOwned[strings.ToLower(name)] {
 			continue
 		}
 		if name == "" || len(name) > 255 || !printable(name) {
 			return nil, bsoIllegal("the name of a property")
 		}
-		out[spelling(name)] = json.RawMessage(compact(value))
+		documented := spelling(name)
+		if _, both := in[documented]; both && name != documented {
+			continue
+		}
+		out[documented] = json.RawMessage(compact(in[name]))
 	}
-	p := textOf(out[fs.PropFullObjectPath])
-	if dotted(p) || strings.ContainsRune(p, 0) {
-		return nil, bsoIllegal("fullObjectPath")
-	}
-	if _, err := homeOf("", p); err != nil { // or no upload could ever be stored there
-		return nil, err
+	for _, name := range []string{fs.PropFullObjectPath, fs.PropOriginalFileName, propReplacement} {
+		if p := textOf(out[name]); dotted(p) || strings.ContainsRune(p, 0) {
+			return nil, bsoIllegal(name)
+		}
 	}
 	if !plainHeader(textOf(out[fs.PropContentType])) {
 		return nil, bsoIllegal("contentType")
 	}
-	return out, checkName(out)
-}
-
-// checkName refuses an original name that can't become a name in the tree.
-func checkName(props map[string]json.RawMessage) error {
-	raw, ok := props[fs.PropOriginalFileName]
-	if !ok || string(raw) == "null" {
-		return nil
-	}
-	if name := textOf(raw); dotted(name) || !validName(lastSegment(name)) {
-		return bsoIllegal("originalFileName")
-	}
-	return nil
+	return out, nil
 }
 
 // textOf is a property as text: a string without its quotes, anything else as its JSON.
@@ -138,28 +134,38 @@ func textOf(raw json.RawMessage) string {
 }
 
 // homeOf is the directory where a new object lands: the one of its full path, confined to the tenant's tree. A path in the form of the
-// object store, or one of another system, means the default directory.
-func homeOf(tenant, fullPath string) (string, error) {
+// object store, one of another system, or one that the tree can't hold, means the default directory: to clients it is only a text.
+func homeOf(tenant, fullPath string) string {
 	if fullPath == "" || strings.Contains(fullPath, `\`) {
-		return assetsDir, nil
+		return assetsDir
 	}
 	if rest, ok := strings.CutPrefix(strings.TrimLeft(fullPath, "/"), tenant+"/"+defaultType+"/assets/"); ok {
 		fullPath = assetsDir + "/" + rest
 	}
 	dir, err := fs.CleanPath(path.Dir(path.Clean("/" + fullPath)))
-	if err != nil {
-		return "", bsoIllegal("fullObjectPath")
+	if err != nil || dir == "/" || dir == "" {
+		return assetsDir
 	}
-	if dir == "/" || dir == "" {
-		return assetsDir, nil
-	}
-	return dir, nil
+	return dir
 }
 
-// treeName is the name that a new object shows in the tree.
-func treeName(props map[string]json.RawMessage, key string) string {
-	if name := lastSegment(textOf(props[fs.PropOriginalFileName])); name != "" {
+// originalOr is the name of a client's file, without a path of its disk: the one it gave, else the end of the key.
+func originalOr(given, key string) string {
+	if name := lastSegment(given); name != "" {
 		return name
 	}
 	return path.Base(key)
+}
+
+// treeName makes a file's name fit into the tree: a long one is cut before its extension.
+func treeName(name string) string {
+	const most = 255
+	if len(name) <= most {
+		return name
+	}
+	stem, ext := splitExt(name)
+	if len(ext) > most/4 {
+		stem, ext = name, ""
+	}
+	return strings.ToValidUTF8(stem[:most-len(ext)], "") + ext
 }

@@ -70,7 +70,7 @@ func fileObject(f fs.File, props []fs.Property) *object {
 			o.created.at = parseBSOTime(fs.FromJSONString(p.Value), o.created.at)
 		case propModified:
 			o.modified.at = later(parseBSOTime(fs.FromJSONString(p.Value), o.modified.at), o.modified.at)
-		case propHeaders:
+		case propHeaders, propBlocks:
 		default:
 			o.props[p.Name] = rawJSON(p.Value)
 		}

@@ -20,14 +20,11 @@ func (c *call) prepareUpload(req *bsoRequest) (bsoResult, error) {
 	if err != nil {
 		return bsoResult{}, err
 	}
-	if !c.actor.HasRole(c8yCreators...) {
+	if !c.actor.HasRole(bsoCreators...) {
 		return bsoResult{}, bsoDenied("role")
 	}
 	key, err := in.keyOrID()
 	if err != nil {
-		return bsoResult{}, err
-	}
-	if _, err := homeOf(c.actor.Tenant, fullPathOr(in.props, key)); err != nil {
 		return bsoResult{}, err
 	}
 	if in.id == "" {
@@ -36,17 +33,16 @@ func (c *call) prepareUpload(req *bsoRequest) (bsoResult, error) {
 		}
 	}
 	typ := in.typeOr(defaultType)
-	headers := c.uploadHeaders(in, key, typ)
-	if size(headers) > maxMetadata {
-		return bsoResult{}, bsoMalformed("the properties are larger than the 8 KiB that headers can carry")
+	file := originalOr(textOf(in.props[fs.PropOriginalFileName]), key)
+	headers, err := c.uploadHeaders(in, typ, file)
+	if err != nil {
+		return bsoResult{}, err
 	}
-	cl := c.claims()
-	cl.ID, cl.Type, cl.Props = in.id, typ, in.props
-	rscd := shortAttachment(treeName(in.props, key))
+	g := grant{perms: permUpload, scope: scopeBlob, container: container(c.actor.Tenant, typ), key: key, rscd: shortAttachment(file)}
 	props := map[string]any{
 		fs.PropObjectKey: key,
 		"headers":        headers,
-		"uploadURL":      c.s.signedURL(c.base, permUpload, container(c.actor.Tenant, typ), key, rscd, cl),
+		"uploadURL":      c.s.signedURL(c.base, g, c.uploadClaims(in, typ)),
 	}
 	return prepared(c.actor.Tenant, in.id, typ, props), nil
 }
@@ -81,6 +77,13 @@ func (c *call) claims() claims {
 	return cl
 }
 
+// uploadClaims add what an upload becomes.
+func (c *call) uploadClaims(in subject, typ string) claims {
+	cl := c.claims()
+	cl.ID, cl.Type, cl.Props = in.id, typ, in.props
+	return cl
+}
+
 // container names the part of the store that a URL shows. Keys are one name space per tenant; the container only tells types apart.
 func container(tenant, typ string) string {
 	switch strings.ToLower(typ) {
@@ -99,8 +102,9 @@ func fullPathOr(props map[string]json.RawMessage, key string) string {
 	return key
 }
 
-// uploadHeaders are the headers the client sends along with the bytes: an array of objects with one member each, every name once.
-func (c *call) uploadHeaders(in subject, key, typ string) []map[string]string {
+// uploadHeaders are the headers the client sends along with the bytes: an array of objects with one member each, every name once. file is the
+// name that a download of the object proposes.
+func (c *call) uploadHeaders(in subject, typ, file string) ([]map[string]string, error) {
 	var out []map[string]string
 	seen := map[string]bool{}
 	add := func(name, value string) {
@@ -110,7 +114,7 @@ func (c *call) uploadHeaders(in subject, key, typ string) []map[string]string {
 		}
 	}
 	add("x-ms-blob-type", "BlockBlob")
-	add("x-ms-blob-content-disposition", shortAttachment(treeName(in.props, key)))
+	add("x-ms-blob-content-disposition", shortAttachment(file))
 	add("x-ms-meta-binarystreamobjectid", in.id)
 	add("x-ms-meta-type", typ)
 	add("x-ms-meta-x_rdp_tenantid", c.actor.Tenant)
@@ -130,7 +134,10 @@ func (c *call) uploadHeaders(in subject, key, typ string) []map[string]string {
 			add("x-ms-meta-"+name, value)
 		}
 	}
-	return out
+	if size(out) > maxMetadata {
+		return nil, bsoMalformed("the properties are larger than the 8 KiB that headers can carry")
+	}
+	return out, nil
 }
 
 func headerOr(v, otherwise string) string {
@@ -164,37 +171,42 @@ func (c *call) prepareDownload(req *bsoRequest) (bsoResult, error) {
 		return bsoResult{}, err
 	}
 	o, err := c.wanted(in)
-	if missing(err) || err == nil && o.file == nil {
+	if missing(err) {
 		return bsoResult{}, bsoUnknown(headerOr(in.id, in.key), in.typeOr(defaultType))
 	}
 	if err != nil {
 		return bsoResult{}, err
 	}
-	if !c.actor.HasRole(c8yReaders...) && (o.owner() == "" || o.owner() != c.actor.User) {
+	if !c.actor.HasRole(bsoReaders...) && (o.owner() == "" || o.owner() != c.actor.User) {
 		return bsoResult{}, bsoDenied("role")
 	}
 	id := in.id
 	if id == "" {
 		id = uuid.NewString()
 	}
+	g := grant{perms: permDownload, scope: scopeBlob, container: container(c.actor.Tenant, o.typ), key: o.key}
 	props := map[string]any{
 		fs.PropObjectKey: o.key,
-		"downloadURL":    c.s.signedURL(c.base, permDownload, container(c.actor.Tenant, o.typ), o.key, "", c.claims()),
+		"downloadURL":    c.s.signedURL(c.base, g, c.claims()),
 	}
 	return prepared(c.actor.Tenant, id, in.typeOr(o.typ), props), nil
 }
 
-// wanted resolves what a download is of. An objectKey decides alone; without one the id is tried as a key first.
+// wanted resolves what a download is of. An objectKey decides alone; without one the id is tried as a key first. What has no bytes is not wanted.
 func (c *call) wanted(in subject) (*object, error) {
 	find := c.find()
 	if in.key != "" {
-		return find.byKey(in.key)
+		return find.bytesByKey(in.key)
 	}
 	if o, err := find.fileByKey(in.id); !missing(err) {
 		return o, err
 	}
-	if o, err := find.byID(in.id); !missing(err) {
+	o, err := find.byID(in.id)
+	if err == nil && o.file == nil {
+		err = errAbsent
+	}
+	if !missing(err) {
 		return o, err
 	}
-	return find.byKey(in.id)
+	return find.bytesByKey(in.id)
 }

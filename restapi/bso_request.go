@@ -14,6 +14,14 @@ type bsoRequest struct {
 	ReturnRequest looseBool `json:"returnRequest"`
 
 	raw json.RawMessage
+	err error // what is wrong with its form, nil for nothing
+}
+
+// echo puts the request into the answer for who asked for it.
+func (req *bsoRequest) echo(e *envelope) {
+	if req.ReturnRequest {
+		e.Request.ReturnRequest, e.Request.Payload = true, req.raw
+	}
 }
 
 // bsoIn is the object in a request.
@@ -77,27 +85,31 @@ func (n *looseInt) UnmarshalJSON(data []byte) error {
 // maxElements is how many requests may stand in one array.
 const maxElements = 350
 
-// parseRequests reads a body: one request object or an array of them. The JSON is known to be valid.
-func parseRequests(data json.RawMessage) (reqs []*bsoRequest, err error) {
+// parseRequests reads a body: one request object or an array of them. The JSON is known to be valid. An element with the wrong form is a request
+// that fails, and spoils no other.
+func parseRequests(data json.RawMessage) (reqs []*bsoRequest, array bool, err error) {
 	data = bytes.TrimSpace(data)
 	parts := []json.RawMessage{data}
-	if data[0] == '[' {
+	if array = data[0] == '['; array {
 		if err := json.Unmarshal(data, &parts); err != nil {
-			return nil, errSyntax
+			return nil, true, errSyntax
 		}
 	}
 	if len(parts) == 0 || len(parts) > maxElements {
-		return nil, bsoMalformed("an array must hold 1 to " + strconv.Itoa(maxElements) + " requests")
+		return nil, array, bsoMalformed("an array must hold 1 to " + strconv.Itoa(maxElements) + " requests")
 	}
 	for _, p := range parts {
-		r := &bsoRequest{raw: p}
-		if bytes.TrimSpace(p)[0] != '{' {
-			return nil, bsoMalformed("a request must be a JSON object")
-		}
-		if err := json.Unmarshal(p, r); err != nil {
-			return nil, bsoMalformed("a member has the wrong type")
-		}
-		reqs = append(reqs, r)
+		reqs = append(reqs, parseRequest(p))
 	}
-	return reqs, nil
+	return reqs, array, nil
+}
+
+func parseRequest(data json.RawMessage) *bsoRequest {
+	r := &bsoRequest{raw: data}
+	if bytes.TrimSpace(data)[0] != '{' {
+		r.err = bsoMalformed("a request must be a JSON object")
+	} else if json.Unmarshal(data, r) != nil {
+		r.err = bsoMalformed("a member has the wrong type")
+	}
+	return r
 }

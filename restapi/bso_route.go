@@ -29,14 +29,16 @@ type operation struct {
 	reading bool // fails with the code for reading
 }
 
-// operations by their names in lower case. uploadContinuous and downloadContinuous are not served.
+// operations by their names in lower case.
 var operations = map[string]operation{
-	"prepareupload":   {run: (*call).prepareUpload},
-	"preparedownload": {run: (*call).prepareDownload, reading: true},
-	"create":          {run: (*call).create},
-	"update":          {run: (*call).update},
-	"get":             {run: (*call).get, reading: true},
-	"delete":          {run: (*call).delete},
+	"prepareupload":      {run: (*call).prepareUpload},
+	"uploadcontinuous":   {run: (*call).uploadContinuous},
+	"preparedownload":    {run: (*call).prepareDownload, reading: true},
+	"downloadcontinuous": {run: (*call).downloadContinuous, reading: true},
+	"create":             {run: (*call).create},
+	"update":             {run: (*call).update},
+	"get":                {run: (*call).get, reading: true},
+	"delete":             {run: (*call).delete},
 }
 
 // bsoRoute is what a path says.
@@ -74,26 +76,26 @@ func (s *server) serveBSO(w http.ResponseWriter, r *http.Request, a *fs.Actor) {
 	id := newRequestID()
 	route, ok := parseBSO(r.URL.Path)
 	if !ok {
-		s.failBSO(w, r, id, bsoNoRoute)
+		s.failBSO(w, r, id, route, bsoNoRoute)
 		return
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		s.failBSO(w, r, id, bsoMethod)
+		s.failBSO(w, r, id, route, bsoMethod)
 		return
 	}
 	if err := checkTenant(route.tenant, r.Header.Get("x-rdp-tenantId"), a.Tenant); err != nil {
-		s.failBSO(w, r, id, err)
+		s.failBSO(w, r, id, route, err)
 		return
 	}
 	data, err := readJSON(w, r, s.opts.MaxJSON)
 	if err != nil {
-		s.failBSO(w, r, id, err)
+		s.failBSO(w, r, id, route, err)
 		return
 	}
-	reqs, err := parseRequests(data)
+	reqs, array, err := parseRequests(data)
 	if err != nil {
-		s.failBSO(w, r, id, err)
+		s.failBSO(w, r, id, route, err)
 		return
 	}
 	c := &call{s: s, ctx: r.Context(), actor: a, id: id, user: a.User, header: r.Header, base: s.base(r), now: s.opts.Now()}
@@ -103,7 +105,7 @@ func (s *server) serveBSO(w http.ResponseWriter, r *http.Request, a *fs.Actor) {
 	if !route.op.reading { // several steps that belong together
 		c.ctx = context.WithoutCancel(c.ctx)
 	}
-	c.answer(w, r, route, reqs)
+	c.answer(w, r, route, reqs, array)
 }
 
 // checkTenant compares what path and header name with the tenant of the login. A caller sees no tenant but his own.
@@ -121,41 +123,47 @@ func checkTenant(inPath, inHeader, own string) error {
 
 // answer does all request objects and merges what they give: the first success is the envelope, objects of the others are added to it.
 // Failures are dropped, unless nothing else is there.
-func (c *call) answer(w http.ResponseWriter, r *http.Request, route bsoRoute, reqs []*bsoRequest) {
-	var out *envelope
+func (c *call) answer(w http.ResponseWriter, r *http.Request, route bsoRoute, reqs []*bsoRequest, array bool) {
+	var out, failed *envelope
 	var failure *bsoProblem
 	for _, req := range reqs {
-		if route.facade && route.opName == "preparedownload" {
-			req.keyFromID()
-		}
-		res, err := route.op.run(c, req)
+		res, err := c.do(route, req)
 		if err != nil {
 			p := bsoProblemOf(err, route.op.reading)
 			c.s.logBSO(r, c.id, p, err)
 			if failure == nil {
-				failure = p
+				failure, failed = p, problemEnvelope(c.id, p)
+				req.echo(failed)
 			}
 			continue
 		}
 		if out == nil {
-			e := c.succeed(res)
-			if req.ReturnRequest {
-				e.Request.ReturnRequest, e.Request.Payload = true, req.raw
-			}
-			out = &e
+			out = c.succeed(res)
+			req.echo(out)
 		} else if res.objects != nil && out.Response.Objects != nil {
 			*out.Response.Objects = append(*out.Response.Objects, *res.objects...)
 		}
 	}
 	switch {
 	case out != nil:
-		if len(reqs) > 1 {
+		if array {
 			out.Response.Total = len(reqs)
 		}
 		writeEnvelope(w, http.StatusOK, out)
 	case route.facade:
 		writeEnvelope(w, http.StatusOK, uiFailure(failure))
 	default:
-		writeEnvelope(w, failure.status, problemEnvelope(c.id, failure))
+		writeEnvelope(w, failure.status, failed)
 	}
+}
+
+// do does one request object.
+func (c *call) do(route bsoRoute, req *bsoRequest) (bsoResult, error) {
+	if req.err != nil {
+		return bsoResult{}, req.err
+	}
+	if route.facade && route.opName == "preparedownload" {
+		req.keyFromID()
+	}
+	return route.op.run(c, req)
 }

@@ -293,7 +293,7 @@ func TestBSO_Routes(t *testing.T) {
 		r.equal("allow", a.header.Get("Allow"), "POST")
 	}
 	for _, p := range []string{svc + "nothing", svc, "/api/adminservice/deploytenantseed", "/api/x", "/api", "/data/x/get", "/rdp/api/requesttrackingservice/get",
-		svc + "get/more", svc + "uploadContinuous", svc + "downloadContinuous"} {
+		svc + "get/more"} {
 		a := r.want(404, r.do("POST", p, "{}"))
 		r.equal(p, a.json(t)["response"].(map[string]any)["status"], "error")
 	}

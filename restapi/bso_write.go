@@ -18,8 +18,17 @@ type subject struct {
 	data  map[string]json.RawMessage
 }
 
-// subject checks the object of a request.
+// subject checks the object of a request, which has to say which one it is about.
 func (req *bsoRequest) subject() (subject, error) {
+	s, err := req.described()
+	if err == nil && s.id == "" && s.key == "" {
+		err = bsoMalformed("neither id nor properties.objectKey is given")
+	}
+	return s, err
+}
+
+// described checks the object of a request that need not name one.
+func (req *bsoRequest) described() (subject, error) {
 	in := req.Object
 	if in == nil {
 		return subject{}, bsoMalformed("binaryStreamObject is missing")
@@ -31,8 +40,6 @@ func (req *bsoRequest) subject() (subject, error) {
 	s := subject{id: in.ID, typ: in.Type, key: textOf(props[fs.PropObjectKey]), props: props, data: in.Data.Attributes}
 	delete(props, fs.PropObjectKey)
 	switch {
-	case s.id == "" && s.key == "":
-		return s, bsoMalformed("neither id nor properties.objectKey is given")
 	case s.id != "" && !validID(s.id):
 		return s, bsoIllegal("id")
 	case s.key != "" && !validKey(s.key):
@@ -71,7 +78,7 @@ func (req *bsoRequest) keyFromID() {
 
 // mayChange tells whether the caller may change or delete an object.
 func (c *call) mayChange(o *object) error {
-	if c.actor.HasRole(c8yWriters...) || o.owner() != "" && o.owner() == c.actor.User {
+	if c.actor.HasRole(bsoWriters...) || o.owner() != "" && o.owner() == c.actor.User {
 		return nil
 	}
 	return bsoDenied("role")
@@ -83,7 +90,7 @@ func (c *call) create(req *bsoRequest) (bsoResult, error) {
 	if err != nil {
 		return bsoResult{}, err
 	}
-	if !c.actor.HasRole(c8yCreators...) {
+	if !c.actor.HasRole(bsoCreators...) {
 		return bsoResult{}, bsoDenied("role")
 	}
 	defer c.s.locks.lock(c.actor.Tenant, in.id, in.key)()

@@ -68,7 +68,8 @@ type rig struct {
 	store objstore.Store
 	url   string
 	addr  string
-	skip  atomic.Int64 // ns that the handler's clock is ahead
+	dir   string       // of database and staging
+	skip  atomic.Int64 // ns that the clock is ahead
 	logs  bytes.Buffer
 
 	handler http.Handler // without the login
@@ -114,13 +115,14 @@ func newRigOn(t *testing.T, store objstore.Store, change ...func(*Options)) *rig
 			t.Fatal(err)
 		}
 	}
-	core, err := fs.Open(ctx, db, store, fs.Options{Staging: filepath.Join(dir, "staging"), Logger: slog.New(slog.DiscardHandler)})
+	r := &rig{T: t, db: db, store: store, dir: dir}
+	core, err := fs.Open(ctx, db, store, fs.Options{Staging: filepath.Join(dir, "staging"), Logger: slog.New(slog.DiscardHandler), Now: r.now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{T: t, fs: core, db: db, store: store}
+	r.fs = core
 	o := Options{SigningKey: []byte("0123456789abcdef0123456789abcdef"), Logger: slog.New(slog.NewTextHandler(&r.logs, nil))}
-	o.Now = func() time.Time { return time.Now().Add(time.Duration(r.skip.Load())) }
+	o.Now = r.now
 	for _, c := range change {
 		c(&o)
 	}
@@ -160,6 +162,12 @@ func login(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r.WithContext(fs.WithActor(r.Context(), a)))
 	})
 }
+
+// now is the clock of the core and the handler.
+func (r *rig) now() time.Time { return time.Now().Add(time.Duration(r.skip.Load())) }
+
+// clock sets it ahead.
+func (r *rig) clock(ahead time.Duration) { r.skip.Store(int64(ahead)) }
 
 // answer is a response that was read to its end.
 type answer struct {
