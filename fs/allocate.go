@@ -25,6 +25,7 @@ func (h *Handle) Allocate(ctx context.Context, mode uint32, off, n int64) error 
 		if err := w.reserve(h.f.staging, off+n); err != nil {
 			return err
 		}
+		w.up.change(off, off+n)
 		if err := unix.Fallocate(int(w.file.Fd()), mode, off, n); err != nil {
 			return err
 		}
@@ -59,6 +60,7 @@ func (w *work) allocatePart(mode uint32, off, n int64) error {
 
 // zero makes [off, end) of the work file read as zeros and counts it as written.
 func (w *work) zero(off, end int64) error {
+	w.up.change(off, end)
 	if st, err := stampOf(w.file); err != nil {
 		return err
 	} else if st.size < end {

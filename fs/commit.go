@@ -3,8 +3,6 @@ package fs
 import (
 	"context"
 	"errors"
-	"io"
-	"os"
 	"syscall"
 	"time"
 
@@ -29,7 +27,9 @@ func (h *Handle) Flush(ctx context.Context) error {
 
 // Sync is fsync(2): on nil the bytes and the name survive power loss.
 func (h *Handle) Sync(ctx context.Context, dataOnly bool) error {
-	h.v.writeBack()
+	if h.f.remote == nil {
+		h.v.writeBack()
+	}
 	return fail("fsync", "", h.commit(ctx, commitOptions{durable: true}))
 }
 
@@ -44,9 +44,7 @@ func (v *view) writeBack() {
 }
 
 func (h *Handle) commit(ctx context.Context, o commitOptions) error {
-	h.v.e.mu.Lock()
-	changed, err := h.v.commit(detach(ctx), o)
-	h.v.e.mu.Unlock()
+	changed, err := h.v.save(detach(ctx), o)
 	if changed {
 		h.f.emitContent(h.v.ino)
 	}
@@ -61,9 +59,8 @@ func (f *FS) emitContent(ino Ino) {
 // commit makes the content of the view the file's current version, if it differs from the last commit, and tells whether it did. The
 // caller holds e.mu.
 //
-// With a store that adopts local files the work file itself becomes the version, in staging at first: as long as handles are open the
-// kernel may go on writing to it. It moves to the store when the last handle is released (publish). Any other store gets the bytes before
-// the metadata commit.
+// The work file itself becomes the version, in staging at first: as long as handles are open the kernel may go on writing to it. It moves to
+// the store when the last handle is released (publish). A remote store gets the bytes before the metadata commit: commitFar.
 func (v *view) commit(ctx context.Context, o commitOptions) (changed bool, err error) {
 	v.wmu.Lock()
 	defer v.wmu.Unlock()
@@ -157,18 +154,6 @@ func (v *view) commitFrozen(ctx context.Context, s stamp, o commitOptions) error
 	if err != nil {
 		return err
 	}
-	if !v.f.settler.lazy() {
-		args.State, args.Staging = meta.StateStored, ""
-		if s.size == 0 {
-			args.Key = ""
-		} else {
-			v.f.keys.claim(args.Key)
-			defer v.f.keys.release(args.Key)
-			if args.Sum, err = v.f.upload(ctx, args.Key, v.work.file, s.size); err != nil {
-				return err
-			}
-		}
-	}
 	return v.adoptCommit(ctx, args, o)
 }
 
@@ -194,12 +179,10 @@ func (v *view) adoptCommit(ctx context.Context, args meta.CommitArgs, o commitOp
 	defer v.mu.Unlock()
 	done, err := f.db.Commit(ctx, args, durability(o.durable))
 	if err != nil && !errors.Is(err, meta.ErrNotFlushed) {
-		if args.State == meta.StateStored && args.Key != "" {
-			f.abandon(ctx, args.Key)
-		}
 		return v.refused(err)
 	}
 	f.commits.Add(1)
+	v.work.up.close(true)
 	f.settler.discardLater(without(done.Staging, v.work.name)...)
 	f.closeSource(v.src)
 	v.src, v.base = nil, done.Version
@@ -290,13 +273,7 @@ func (v *view) copyBase(ctx context.Context, off, n int64) error {
 		return copyRange(v.work.file, file, off, n)
 	}
 	v.src.mu.RUnlock()
-	r, err := v.f.store.Get(ctx, v.base.Key, off, n)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	_, err = io.CopyN(io.NewOffsetWriter(v.work.file, off), r, n)
-	return err
+	return syscall.EIO
 }
 
 // syncWork makes the bytes of the work file and its name in staging durable.
@@ -340,18 +317,6 @@ func (f *FS) syncVersion(ctx context.Context, base Version, s *source) error {
 		return nil
 	}
 	return errors.Join(f.staging.syncDir(), f.settler.settle(ctx))
-}
-
-// upload publishes a local file in a store that can't adopt it, and gives its checksum.
-func (f *FS) upload(ctx context.Context, key string, file *os.File, size int64) (sum string, err error) {
-	ctx, cancel := f.bound(ctx, size)
-	defer cancel()
-	h := newSum()
-	r := io.TeeReader(io.NewSectionReader(file, 0, size), h)
-	if _, err := f.store.Put(ctx, key, r, size); err != nil {
-		return "", err
-	}
-	return formatSum(h), nil
 }
 
 // abandon leaves an object that no version came to use to the garbage collection.

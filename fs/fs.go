@@ -33,6 +33,7 @@ type Options struct {
 	// For stores that can't take over local files.
 	PartSize     int64         // size of the first parts of an upload, 8 MiB; they grow with the file
 	Uploads      int           // parts of one file under way at the same time, 4
+	Cache        Cache         // reads objects; nil: the store is asked directly, and only lengths are checked
 	StoreTimeout time.Duration // how long one call of the store may take, 5 minutes, and a second more for every MiB
 }
 
@@ -46,8 +47,8 @@ type FS struct {
 	opts      Options
 	log       *slog.Logger
 	staging   *staging
-	table     *openTable
 	pieces    *pieces
+	table     *openTable
 	sources   *sourceTable
 	events    broker
 	settler   *settler

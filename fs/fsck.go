@@ -102,6 +102,8 @@ func (f *FS) storedSize(ctx context.Context, v Version) (int64, error) {
 			return st.Size(), nil
 		}
 	}
+	ctx, cancel := f.bound(ctx, 0)
+	defer cancel()
 	info, err := f.store.Stat(ctx, v.Key)
 	if errors.Is(err, objstore.ErrNotFound) && v.State == meta.StateRedo {
 		return v.Size, nil // waits to be completed

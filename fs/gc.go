@@ -110,11 +110,14 @@ func (f *FS) deleteIntent(ctx context.Context, key string, r *GCReport) (bool, e
 	if err != nil || !del {
 		return err == nil, err
 	}
-	if info, err := f.store.Stat(ctx, key); err == nil {
+	call, cancel := f.bound(ctx, 0)
+	defer cancel()
+	if info, err := f.store.Stat(call, key); err == nil {
 		r.Objects++
 		r.Bytes += info.Size
 	}
-	if err := f.store.Delete(ctx, key); err != nil {
+	f.forgetObject(key)
+	if err := f.store.Delete(call, key); err != nil {
 		return false, err
 	}
 	return true, f.db.FinishIntent(ctx, key, meta.Relaxed)
@@ -149,7 +152,10 @@ func (f *FS) deleteOrphan(ctx context.Context, info objstore.Info, r *GCReport) 
 	if err != nil || waits {
 		return err
 	}
-	if err := f.store.Delete(ctx, info.Key); err != nil {
+	call, cancel := f.bound(ctx, 0)
+	defer cancel()
+	f.forgetObject(info.Key)
+	if err := f.store.Delete(call, info.Key); err != nil {
 		return err
 	}
 	r.Orphans++

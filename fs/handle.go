@@ -70,6 +70,9 @@ func (f *FS) attach(ctx context.Context, a *Actor, e *openIno, attr Attr, flags 
 	writable := flags&syscall.O_ACCMODE != syscall.O_RDONLY || trunc
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	for trunc && e.view != nil && e.view.frozen { // what is being committed must not be cut
+		e.idle.Wait()
+	}
 	v := e.view
 	var err error
 	switch {
@@ -196,6 +199,9 @@ func (h *Handle) WriteAt(ctx context.Context, p []byte, off int64) (int, error) 
 	if !h.writable {
 		return 0, syscall.EBADF
 	}
+	if h.f.remote != nil {
+		h.v.lag(ctx)
+	}
 	n, err := h.v.writeAt(ctx, p, off)
 	return n, fail("write", "", err)
 }
@@ -231,14 +237,21 @@ func (h *Handle) Seek(ctx context.Context, off int64, whence int) (int64, error)
 // Release ends the handle. What was changed through a kernel mapping after the last Flush is committed here.
 func (h *Handle) Release() {
 	v, e, f := h.v, h.v.e, h.f
+	if f.remote != nil {
+		v.saveLast()
+	}
 	e.mu.Lock()
 	v.handles--
+	v.leaving = max(0, v.leaving-1)
 	if h.writable {
 		v.writers.Add(-1)
 	}
 	changed := false
 	if v.handles == 0 {
-		changed = v.lastRelease()
+		if f.remote == nil {
+			changed = v.lastRelease()
+		}
+		v.end()
 		if e.view == v {
 			f.table.setView(e, nil)
 		}
@@ -257,7 +270,6 @@ func (v *view) lastRelease() (changed bool) {
 	if err != nil && !errors.Is(err, syscall.ESTALE) {
 		v.f.log.Error("changes made after the last close of a file were lost", "ino", v.ino, "err", err)
 	}
-	v.end()
 	return changed
 }
 

@@ -132,7 +132,7 @@ func TestPieces_RestartAndExpiry(t *testing.T) {
 	if n := c.staging.bytes.Load(); n != 3 {
 		t.Errorf("%d bytes are held after a restart, want 3", n)
 	}
-	if names := must(c.staging.names())(t); !slices.Equal(names, []string{piecesDir}) {
+	if names := must(c.staging.names())(t); len(names) != 0 {
 		t.Errorf("staging holds %v", names)
 	}
 	if err := c.Tidy(t.Context()); err != nil {

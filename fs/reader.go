@@ -22,8 +22,9 @@ type Reader struct {
 	src  *source
 	size int64
 	pos  int64
-	own  *os.File // the source's file with a position of its own, for SendTo
-	of   *os.File // the file that own was made from
+	far  CacheFile // the source's object for this reader alone; nil without a cache
+	own  *os.File  // the source's file with a position of its own, for SendTo
+	of   *os.File  // the file that own was made from
 }
 
 // openTries is how often a path is resolved again when the file it led to was replaced by a rename before it could be opened.
@@ -88,7 +89,9 @@ func (r *Reader) pin(ctx context.Context) error {
 	if v.Size == 0 {
 		return nil
 	}
-	r.src, err = f.openSource(ctx, v)
+	if r.src, err = f.openSource(ctx, v); err == nil && r.src.cached != nil {
+		r.far = f.cached(r.src.version, r.src.object)
+	}
 	return err
 }
 
@@ -184,7 +187,7 @@ func (r *Reader) ReadAt(p []byte, off int64) (int, error) {
 	if r.src == nil {
 		return 0, io.EOF
 	}
-	return r.src.readAt(r.ctx, r.f, p, off)
+	return r.src.readVia(r.ctx, r.f, r.far, p, off)
 }
 
 // Read reads on from the position.
@@ -223,6 +226,9 @@ func (r *Reader) SendTo(w io.Writer, off, n int64) (int64, error) {
 	if off < 0 || n < 0 || off+n > r.size {
 		return 0, &Error{Op: "read", Path: r.info.path, Errno: syscall.EINVAL}
 	}
+	if r.f.remote != nil && n > 0 && r.src.file == nil { // a remote source never changes its file
+		return r.sendStored(w, off, n)
+	}
 	var sent int64
 	for sent < n {
 		m, err := r.sendSome(w, off+sent, min(sendChunk, n-sent))
@@ -238,9 +244,6 @@ func (r *Reader) sendSome(w io.Writer, off, n int64) (int64, error) {
 	s := r.src
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if s.file == nil {
-		return r.sendStored(w, off, n)
-	}
 	file, err := r.private(s.file)
 	if err != nil {
 		return 0, err
@@ -271,11 +274,37 @@ func (r *Reader) private(file *os.File) (*os.File, error) {
 	return own, nil
 }
 
-// sendStored sends a range from a store that has no local files.
-func (r *Reader) sendStored(w io.Writer, off, n int64) (int64, error) {
-	body, err := r.f.store.Get(r.ctx, r.src.version.Key, off, n)
+// sendStored sends a range from a remote store. Only the client's own deadline ends it: the cache and the store see to it that it goes on or fails.
+func (r *Reader) sendStored(w io.Writer, off, n int64) (sent int64, err error) {
+	client := &listener{w: w}
+	if r.far != nil {
+		sent, err = r.far.SendTo(r.ctx, client, off, n)
+	} else {
+		sent, err = r.sendBody(client, off, n)
+	}
+	if err != nil && client.err == nil {
+		err = &Error{Op: "read", Path: r.src.version.Key, Errno: syscall.EIO, Err: err}
+	}
+	return sent, err
+}
+
+// listener remembers whether it was the other end that failed.
+type listener struct {
+	w   io.Writer
+	err error
+}
+
+// Write passes bytes on.
+func (l *listener) Write(p []byte) (int, error) {
+	n, err := l.w.Write(p)
+	l.err = err
+	return n, err
+}
+
+func (r *Reader) sendBody(w io.Writer, off, n int64) (int64, error) {
+	body, err := r.f.getRange(r.ctx, r.src.version, r.src.object, off, n)
 	if err != nil {
-		return 0, &Error{Op: "read", Path: r.src.version.Key, Errno: syscall.EIO, Err: err}
+		return 0, err
 	}
 	defer body.Close()
 	return io.CopyN(w, body, n)
@@ -288,6 +317,9 @@ func (r *Reader) Close() error {
 	}
 	if r.own != nil {
 		r.own.Close()
+	}
+	if r.far != nil {
+		r.far.Close()
 	}
 	r.f.closeSource(r.src)
 	r.src = nil

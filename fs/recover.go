@@ -132,7 +132,7 @@ func (f *FS) dropLeftovers(keep map[string]bool) error {
 		return err
 	}
 	for _, n := range names {
-		if keep[n] || n == piecesDir {
+		if keep[n] {
 			continue
 		}
 		if err := f.staging.remove(n); err != nil {

@@ -33,7 +33,9 @@ const (
 
 // newRemote looks at the store; nil when it takes over local files.
 func newRemote(store objstore.Store, o Options) *remote {
-	if _, adopts := objstore.As[objstore.Adopter](store); adopts {
+	_, adopts := objstore.As[objstore.Adopter](store)
+	_, lazy := objstore.As[objstore.LazyAdopter](store)
+	if _, syncs := objstore.As[objstore.Syncer](store); adopts && lazy && syncs {
 		return nil
 	}
 	r := &remote{

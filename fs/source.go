@@ -17,7 +17,9 @@ import (
 // of the object are fetched.
 type source struct {
 	version Version
-	refs    int // guarded by sourceTable.mu
+	object  meta.Object // in a remote store
+	cached  CacheFile   // nil: the store is asked directly
+	refs    int         // guarded by sourceTable.mu
 
 	mu   sync.RWMutex // readers share it for one read or one chunk; swap takes it alone
 	file *os.File     // nil: read through the store; guarded by mu
@@ -41,7 +43,7 @@ func (f *FS) openSource(ctx context.Context, v Version) (*source, error) {
 		return s, nil
 	}
 	t.mu.Unlock()
-	file, err := f.openVersion(ctx, v)
+	made, err := f.newSource(ctx, v)
 	if err != nil {
 		return nil, err
 	}
@@ -49,14 +51,52 @@ func (f *FS) openSource(ctx context.Context, v Version) (*source, error) {
 	defer t.mu.Unlock()
 	if s := t.open[v.ID]; s != nil { // somebody was faster
 		s.refs++
-		if file != nil {
-			file.Close()
-		}
+		made.close()
 		return s, nil
 	}
-	s := &source{version: v, file: file, refs: 1}
-	t.open[v.ID] = s
-	return s, nil
+	t.open[v.ID] = made
+	return made, nil
+}
+
+// newSource opens the bytes of a version. The store is not asked on the way to a remote object.
+func (f *FS) newSource(ctx context.Context, v Version) (*source, error) {
+	if f.remote != nil {
+		return f.farSource(ctx, v)
+	}
+	file, err := f.openVersion(ctx, v)
+	return &source{version: v, file: file, refs: 1}, err
+}
+
+// farSource is newSource over a remote store: the staging file while there is one, else the object.
+func (f *FS) farSource(ctx context.Context, v Version) (*source, error) {
+	if v.State == meta.StateStaged {
+		file, err := os.Open(f.staging.path(v.Staging))
+		if err == nil {
+			file, err = checkSize(file, v)
+			return &source{version: v, file: file, refs: 1}, err
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+		if v, err = f.db.VersionByID(ctx, v.ID); err != nil { // it has been stored meanwhile
+			return nil, err
+		}
+	}
+	o, err := f.db.Object(ctx, v.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &source{version: v, object: o, cached: f.cached(v, o), refs: 1}, nil
+}
+
+// close lets everything go.
+func (s *source) close() {
+	if s.file != nil {
+		s.file.Close()
+	}
+	if s.cached != nil {
+		s.cached.Close()
+	}
 }
 
 // closeSource gives a source back.
@@ -73,9 +113,18 @@ func (f *FS) closeSource(s *source) {
 	if f.sources.open[s.version.ID] == s {
 		delete(f.sources.open, s.version.ID)
 	}
-	if s.file != nil {
-		s.file.Close()
+	s.close()
+}
+
+// share takes another share in a source that the caller sees in use; nil stays nil.
+func (t *sourceTable) share(s *source) *source {
+	if s == nil {
+		return nil
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s.refs++
+	return s
 }
 
 // borrow takes a share in the source of a version, nil when nobody has it open. closeSource gives it back.
@@ -130,21 +179,21 @@ func (t *sourceTable) holds(key string) bool {
 	return false
 }
 
-// openVersion opens the local file with a version's bytes: in staging until it is published, in the embedded store after. On other
-// stores and for empty versions it gives nil.
+// openVersion opens the local file with a version's bytes on the embedded store: in staging until it is published, in the store after. For empty
+// versions it gives nil.
 func (f *FS) openVersion(ctx context.Context, v Version) (*os.File, error) {
 	if v.ID == 0 || v.Size == 0 {
 		return nil, nil
 	}
-	opener, local := objstore.As[objstore.FileOpener](f.store)
+	opener, ok := objstore.As[objstore.FileOpener](f.store)
+	if !ok {
+		return nil, syscall.EIO
+	}
 	for range 3 { // a file moves once from staging to the store: look there, here, there
 		if v.State == meta.StateStaged {
 			if file, err := os.Open(f.staging.path(v.Staging)); err == nil {
 				return checkSize(file, v)
 			}
-		}
-		if !local {
-			return nil, nil
 		}
 		file, err := opener.OpenFile(ctx, v.Key)
 		if err == nil {
@@ -177,12 +226,17 @@ func checkSize(file *os.File, v Version) (*os.File, error) {
 
 // readAt reads like io.ReaderAt within the version's size. An object that ends early is EIO, never a clean end.
 func (s *source) readAt(ctx context.Context, f *FS, p []byte, off int64) (int, error) {
+	return s.readVia(ctx, f, s.cached, p, off)
+}
+
+// readVia is readAt through a File of the cache that follows the reads of one reader.
+func (s *source) readVia(ctx context.Context, f *FS, file CacheFile, p []byte, off int64) (int, error) {
 	size := s.version.Size
 	if off >= size {
 		return 0, io.EOF
 	}
 	want := min(int64(len(p)), size-off)
-	n, err := s.readFull(ctx, f, p[:want], off)
+	n, err := s.readFull(ctx, f, file, p[:want], off)
 	if err != nil {
 		return n, &Error{Op: "read", Path: s.version.Key, Errno: syscall.EIO, Err: err}
 	}
@@ -192,7 +246,7 @@ func (s *source) readAt(ctx context.Context, f *FS, p []byte, off int64) (int, e
 	return n, nil
 }
 
-func (s *source) readFull(ctx context.Context, f *FS, p []byte, off int64) (int, error) {
+func (s *source) readFull(ctx context.Context, f *FS, file CacheFile, p []byte, off int64) (int, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.file != nil {
@@ -202,7 +256,12 @@ func (s *source) readFull(ctx context.Context, f *FS, p []byte, off int64) (int,
 		}
 		return n, errors.Join(errShort, err)
 	}
-	r, err := f.store.Get(ctx, s.version.Key, off, int64(len(p)))
+	ctx, cancel := f.bound(ctx, int64(len(p)))
+	defer cancel()
+	if file != nil {
+		return file.ReadAt(ctx, p, off)
+	}
+	r, err := f.getRange(ctx, s.version, s.object, off, int64(len(p)))
 	if err != nil {
 		return 0, err
 	}

@@ -94,14 +94,19 @@ func (s *staging) syncDir() error {
 	return nil
 }
 
-// names lists the directory.
+// names lists the files in the directory. The directories in it belong to others, who keep them themselves.
 func (s *staging) names() ([]string, error) {
-	d, err := os.Open(s.dir)
+	entries, err := os.ReadDir(s.dir)
 	if err != nil {
 		return nil, err
 	}
-	defer d.Close()
-	return d.Readdirnames(-1)
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
 }
 
 // newGUID makes the id of a version: UUIDv7, so that ids of later versions sort behind earlier ones (RFC 9562 section 5.7).

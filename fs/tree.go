@@ -115,10 +115,7 @@ func (f *FS) link(ctx context.Context, a *Actor, ino, parent Ino, name string) (
 		return Attr{}, err
 	}
 	if v := f.table.viewOf(ino); v != nil && args.Tmpfile { // what was written while there was no name
-		v.e.mu.Lock()
-		_, err = v.commit(ctx, commitOptions{})
-		v.e.mu.Unlock()
-		if err != nil {
+		if _, err = v.save(ctx, commitOptions{}); err != nil {
 			return Attr{}, err
 		}
 	}

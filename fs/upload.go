@@ -15,7 +15,7 @@ import (
 // the end. publish sends the rest. A file that never was longer than the first part is one Put, and costs the database nothing.
 //
 // A writer calls change before and wrote after it has changed the file; cut after it has made it shorter. Nobody writes while publish runs. Each
-// upload ends with close.
+// upload ends with close. A nil upload, of a store that needs none, takes these calls and does nothing.
 type upload struct {
 	f     *FS
 	ino   Ino
@@ -92,6 +92,9 @@ func (u *upload) expect(size int64) {
 
 // change says that the bytes [off, end) are about to be changed: parts of them that were sent, or are being sent, count no more.
 func (u *upload) change(off, end int64) {
+	if u == nil {
+		return
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if len(u.parts) == 0 || off >= end {
@@ -107,6 +110,9 @@ func (u *upload) change(off, end int64) {
 
 // cut says that the file was made shorter.
 func (u *upload) cut(size int64) {
+	if u == nil {
+		return
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.written.cut(size)
@@ -125,6 +131,9 @@ func (u *upload) cut(size int64) {
 
 // wrote says that the bytes [off, end) were written. Parts that are complete now go out.
 func (u *upload) wrote(off, end int64) {
+	if u == nil {
+		return
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.written.add(off, end)
@@ -218,6 +227,9 @@ func (u *upload) leaveName() {
 
 // close ends the upload; used says that a version has the object. What was begun is dropped in the background.
 func (u *upload) close(used bool) {
+	if u == nil {
+		return
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.closed {

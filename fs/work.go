@@ -15,14 +15,15 @@ type work struct {
 	kernel  bool   // the kernel may write the file
 	full    bool   // the file holds all bytes; else only those in written
 	written ranges
-	size    int64 // not kernel: size of the content
-	baseLen int64 // not full: bytes of the base that still count
-	mtime   int64 // modification time to show; for a kernel's file while it is as it was at stamp
-	dirty   bool  // changed since the last commit, as far as the daemon knows
-	stamp   stamp // kernel: the file at the last commit
-	held    int64 // bytes reserved in staging
-	was     bool  // was the file of a committed version
-	named   bool  // its name in staging is on the disk
+	size    int64   // not kernel: size of the content
+	baseLen int64   // not full: bytes of the base that still count
+	mtime   int64   // modification time to show; for a kernel's file while it is as it was at stamp
+	dirty   bool    // changed since the last commit, as far as the daemon knows
+	stamp   stamp   // kernel: the file at the last commit
+	held    int64   // bytes reserved in staging
+	was     bool    // was the file of a committed version
+	named   bool    // its name in staging is on the disk
+	up      *upload // to a remote store
 }
 
 // stamp recognises a change of a file that the kernel writes.
@@ -102,6 +103,7 @@ func (w *work) reserve(s *staging, n int64) error {
 
 // close lets the local file go and gives its reservation back.
 func (w *work) close(s *staging) {
+	w.up.close(false)
 	s.release(w.held)
 	w.held = 0
 	w.file.Close()

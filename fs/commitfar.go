@@ -1,0 +1,120 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"syscall"
+
+	"tote/meta"
+)
+
+// A commit to a remote store has three steps. The first, under the file's locks, fixes what is committed and stops its writers; the second brings the bytes to
+// the store, with no lock that anybody else wants; the third, under the locks again, makes the object the current version. Until then every open, on this face
+// and the others, gets the version before.
+
+// save commits the view for a caller that holds no lock.
+func (v *view) save(ctx context.Context, o commitOptions) (changed bool, err error) {
+	if v.f.remote != nil {
+		return v.commitFar(ctx, o)
+	}
+	v.e.mu.Lock()
+	defer v.e.mu.Unlock()
+	return v.commit(ctx, o)
+}
+
+// commitFar is commit to a remote store.
+func (v *view) commitFar(ctx context.Context, o commitOptions) (changed bool, err error) {
+	v.cmu.Lock()
+	defer v.cmu.Unlock()
+	s, goes, err := v.beginCommit(o)
+	if err != nil {
+		return false, err
+	}
+	if !goes {
+		return false, v.flushed(ctx, o)
+	}
+	var p published
+	if s.size > 0 {
+		var e *edit
+		if e, err = v.edit(ctx); err == nil {
+			p, err = v.work.up.publish(ctx, s.size, e)
+		}
+	}
+	return v.endCommit(ctx, s, p, storeError("commit", err), o)
+}
+
+// beginCommit freezes the content. It says that nothing goes to the store when nothing has changed, and for a file without a name, which is never committed.
+func (v *view) beginCommit(o commitOptions) (s stamp, goes bool, err error) {
+	v.e.mu.Lock()
+	defer v.e.mu.Unlock()
+	v.wmu.Lock()
+	defer v.wmu.Unlock()
+	if v.f.table.orphaned(v.e) {
+		return s, false, v.syncOrphan(o)
+	}
+	changed, err := v.pending()
+	if err != nil || !changed {
+		return s, false, err
+	}
+	s, err = v.freeze()
+	v.frozen = err == nil
+	return s, v.frozen, err
+}
+
+// flushed makes an unchanged file durable; its bytes are in the store.
+func (v *view) flushed(ctx context.Context, o commitOptions) error {
+	if !o.durable {
+		return nil
+	}
+	return v.f.db.Flush(ctx)
+}
+
+// endCommit makes what was published the current version, or counts the content as changed again.
+func (v *view) endCommit(ctx context.Context, s stamp, p published, failed error, o commitOptions) (changed bool, err error) {
+	v.e.mu.Lock()
+	defer v.e.mu.Unlock()
+	v.wmu.Lock()
+	defer v.wmu.Unlock()
+	defer func() {
+		v.frozen = false
+		v.thawed.Broadcast()
+		v.e.idle.Broadcast()
+	}()
+	before := v.base.ID
+	if err = failed; err == nil {
+		err = v.adoptCommit(ctx, meta.CommitArgs{
+			Ino: v.ino, Expect: &before, GUID: guidOf(p), Key: p.key, Size: s.size, Mtime: &s.mtime, State: meta.StateStored,
+			Sum: p.sum, Object: p.object, AllowOrphan: true, Origin: originMount,
+		}, o)
+	}
+	if err != nil {
+		v.soil()
+	}
+	return v.base.ID != before, err
+}
+
+// guidOf is the id of the version: an empty one has no object and gets one of its own.
+func guidOf(p published) string {
+	if p.guid == "" {
+		return newGUID()
+	}
+	return p.guid
+}
+
+// saveLast commits what was changed after the last close, when the last handle goes.
+func (v *view) saveLast() {
+	v.e.mu.Lock()
+	v.leaving++
+	last := v.leaving == v.handles
+	v.e.mu.Unlock()
+	if !last {
+		return
+	}
+	changed, err := v.commitFar(context.Background(), commitOptions{last: true})
+	if err != nil && !errors.Is(err, syscall.ESTALE) {
+		v.f.log.Error("changes of a file were lost, because they could not be stored", "ino", v.ino, "err", err)
+	}
+	if changed {
+		v.f.emitContent(v.ino)
+	}
+}

@@ -1,0 +1,194 @@
+package fs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"syscall"
+
+	"tote/objstore"
+)
+
+// readFar is readAt over a remote store. What is at hand is read under the lock; the store is asked without it, since nobody may have to wait for a store
+// to see a file's size. A write that comes in between may be seen or not, as always between a read and a write at the same time.
+func (v *view) readFar(ctx context.Context, p []byte, off int64) (int, error) {
+	v.mu.RLock()
+	n, missing, err := v.readNear(p, off)
+	var src *source
+	if len(missing) > 0 {
+		src = v.f.sources.share(v.src)
+	}
+	v.mu.RUnlock()
+	defer v.f.closeSource(src)
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range missing {
+		if src == nil {
+			return 0, syscall.EIO
+		}
+		if _, err := src.readAt(ctx, v.f, p[m.off-off:m.end-off], m.off); err != nil {
+			return 0, err
+		}
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// readNear reads what the work file has and says how much there is to read in all, and which ranges of it only the base has. The caller holds mu.
+func (v *view) readNear(p []byte, off int64) (n int, missing []span, err error) {
+	if v.stale() {
+		return 0, nil, syscall.ESTALE
+	}
+	size, err := v.size()
+	if err != nil || off >= size {
+		return 0, nil, err
+	}
+	end := min(off+int64(len(p)), size)
+	w := v.work
+	if w == nil {
+		return int(end - off), []span{{off, end}}, nil
+	}
+	if w.full {
+		n, err := w.file.ReadAt(p[:end-off], off)
+		return n, nil, ignoreEOF(err)
+	}
+	err = w.written.each(off, end, func(from, to int64, in bool) error {
+		q := p[from-off : to-off]
+		if in {
+			_, err := w.file.ReadAt(q, from)
+			return err
+		}
+		kept := max(from, min(to, w.baseLen))
+		clear(p[kept-off : to-off])
+		if from < kept {
+			missing = append(missing, span{from, kept})
+		}
+		return nil
+	})
+	return int(end - off), missing, err
+}
+
+// ignoreEOF drops the end of a file, which is no error to who knows its length.
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// nameObject chooses and claims the key of the next version.
+func (v *view) nameObject(ctx context.Context) (objectName, error) {
+	guid := newGUID()
+	v.e.mu.Lock()
+	key, err := v.newKey(ctx, guid)
+	v.e.mu.Unlock()
+	if err != nil {
+		return objectName{}, err
+	}
+	v.f.keys.claim(key) // nobody else can have a new GUID
+	return objectName{guid: guid, key: key}, nil
+}
+
+// edit says what the work file changes; nil when it has all bytes.
+func (v *view) edit(ctx context.Context) (*edit, error) {
+	w := v.work
+	if w.full || w.baseLen == 0 {
+		return nil, w.stretch()
+	}
+	if err := v.needBase(ctx); err != nil {
+		return nil, err
+	}
+	v.mu.RLock()
+	src := v.src
+	v.mu.RUnlock()
+	if src == nil {
+		return nil, syscall.EIO
+	}
+	if err := w.stretch(); err != nil {
+		return nil, err
+	}
+	if src.file != nil { // waits in staging itself
+		return nil, v.fetch(ctx, span{0, w.size})
+	}
+	e := &edit{key: src.version.Key, size: src.version.Size, length: w.baseLen, written: &w.written, fill: v.fetch}
+	e.sums, e.summed = sumsOf(src.version, src.object)
+	e.read = func(ctx context.Context, s span) ([]byte, error) {
+		b := make([]byte, s.end-s.off)
+		_, err := src.readAt(ctx, v.f, b, s.off)
+		return b, ignoreEOF(err)
+	}
+	return e, nil
+}
+
+// stretch gives the work file its length; a hole at its end reads as zeros.
+func (w *work) stretch() error {
+	st, err := stampOf(w.file)
+	if err != nil || st.size >= w.size {
+		return err
+	}
+	return w.file.Truncate(w.size)
+}
+
+// fetchStep is how much of the base is read at a time.
+const fetchStep = 1 << 20
+
+// fetch brings what is missing of a range from the base into the work file.
+func (v *view) fetch(ctx context.Context, s span) error {
+	w := v.work
+	v.mu.RLock()
+	var missing []span
+	err := w.written.each(s.off, s.end, func(off, end int64, in bool) error {
+		if end = min(end, w.baseLen); !in && off < end {
+			missing = append(missing, span{off, end})
+		}
+		return nil
+	})
+	src := v.src
+	v.mu.RUnlock()
+	if err != nil || src == nil {
+		return errors.Join(err, syscall.EIO)
+	}
+	buf := make([]byte, fetchStep)
+	for _, m := range missing {
+		for off := m.off; off < m.end; off += fetchStep {
+			p := buf[:min(fetchStep, m.end-off)]
+			if _, err := src.readAt(ctx, v.f, p, off); ignoreEOF(err) != nil {
+				return err
+			}
+			if _, err := w.file.WriteAt(p, off); err != nil {
+				return err
+			}
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	w.written.add(s.off, s.end)
+	return nil
+}
+
+// lag makes a writer wait whose upload is far behind.
+func (v *view) lag(ctx context.Context) {
+	v.mu.RLock()
+	var u *upload
+	if v.work != nil {
+		u = v.work.up
+	}
+	v.mu.RUnlock()
+	if u != nil {
+		u.wait(ctx)
+	}
+}
+
+// storeError is what close and fsync answer when the store has not taken the bytes: that is EIO, whatever the store's reason, but for a full one.
+func storeError(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, objstore.ErrNoSpace) || errors.Is(err, syscall.ENOSPC) {
+		return err
+	}
+	return &Error{Op: op, Errno: syscall.EIO, Err: err}
+}
