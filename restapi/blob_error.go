@@ -97,7 +97,10 @@ func blobProblemOf(err error) *blobProblem {
 		return blobCut
 	case errors.Is(err, fs.ErrPrecondition):
 		return blobPrecondition
-	case errors.As(err, &b): // names are checked by what the service shares
+	case errors.As(err, &b): // names and permissions are checked by what the service shares
+		if b.code == "PD001" {
+			return blobDenied
+		}
 		return blobName
 	}
 	if p, ok := blobErrnos[fs.Errno(err)]; ok {

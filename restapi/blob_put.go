@@ -123,7 +123,7 @@ func (p *blobPut) mayPut(o *object) error {
 	if !p.grant.covers(o, p.actor.Tenant) {
 		return blobDenied
 	}
-	return nil
+	return p.s.permit(p.r.Context(), p.actor.Tenant, p.claims.caller(), o)
 }
 
 // open begins to write: to the file that has the key, else to a new one in the directory of its full path.

@@ -96,6 +96,9 @@ func (s *server) getBlob(w http.ResponseWriter, r *http.Request, g grant, c clai
 	if err == nil && !g.covers(o, c.Tenant) {
 		err = errAbsent
 	}
+	if err == nil {
+		err = s.permit(r.Context(), c.Tenant, c.caller(), o)
+	}
 	if err != nil {
 		s.failBlob(w, r, err)
 		return

@@ -30,6 +30,7 @@ type claims struct {
 	As        string                     `json:"a,omitempty"` // acting user, when it is not User
 	RoleText  string                     `json:"x,omitempty"` // roles as the client's header had them
 	OwnerText string                     `json:"w,omitempty"`
+	Delegate  bool                       `json:"d,omitempty"` // the credentials were those of a program that acts for others
 	ID        string                     `json:"i,omitempty"`
 	Type      string                     `json:"y,omitempty"`
 	Props     map[string]json.RawMessage `json:"p,omitempty"`

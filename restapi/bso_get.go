@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"iter"
 	"slices"
 	"strings"
 
@@ -42,89 +43,107 @@ func (c *call) get(req *bsoRequest) (bsoResult, error) {
 	return bsoResult{objects: &out, total: len(out), maxRecords: limit}, nil
 }
 
-// search gives one page of what matches.
+// search gives one page of what matches and is for the caller.
 func (c *call) search(req *bsoRequest, from, limit int) ([]*object, error) {
 	q := req.Params.Query
-	by, down := sortOf(req)
 	ids := q.IDs
 	if q.ID != "" {
 		ids = append([]string{q.ID}, ids...)
 	}
+	found := c.find().all()
 	if len(ids) > 0 {
-		named, err := c.named(ids)
-		if err != nil {
-			return nil, err
-		}
-		named = slices.DeleteFunc(named, func(o *object) bool { return !q.match(o) })
-		sortObjects(named, by, down)
-		return pageOf(named, from, limit), nil
+		found = c.named(ids)
 	}
-	if by != "" {
-		return c.sorted(q, by, down, from, limit)
+	visible, err := c.visible(req)
+	if err != nil {
+		return nil, err
 	}
-	var found []*object
-	for o, err := range c.find().all() {
-		if err != nil {
-			return nil, err
-		}
+	found = filtered(found, func(o *object) (bool, error) {
 		if !q.match(o) {
-			continue
+			return false, nil
+		}
+		return visible(o)
+	})
+	if by, down := sortOf(req); by != "" {
+		return sorted(found, by, down, from, limit)
+	}
+	return pageOf(found, from, limit)
+}
+
+// filtered leaves out what keep does not want, and ends with the first error.
+func filtered(in iter.Seq2[*object, error], keep func(*object) (bool, error)) iter.Seq2[*object, error] {
+	return func(yield func(*object, error) bool) {
+		for o, err := range in {
+			ok := true
+			if err == nil {
+				ok, err = keep(o)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if ok && !yield(o, nil) {
+				return
+			}
+		}
+	}
+}
+
+// pageOf takes limit objects after the first from ones.
+func pageOf(in iter.Seq2[*object, error], from, limit int) ([]*object, error) {
+	var page []*object
+	for o, err := range in {
+		if err != nil {
+			return nil, err
 		}
 		if from--; from >= 0 {
 			continue
 		}
-		if found = append(found, o); len(found) == limit {
+		if page = append(page, o); len(page) == limit {
 			break
 		}
 	}
-	return found, nil
+	return page, nil
 }
 
-// sorted holds everything that matches, to bring it into the order that was asked for.
-func (c *call) sorted(q *bsoQuery, by string, down bool, from, limit int) ([]*object, error) {
-	var found []*object
-	for o, err := range c.find().all() {
-		if err != nil {
-			return nil, err
-		}
-		if !q.match(o) {
-			continue
-		}
-		if found = append(found, o); len(found) > maxSorted {
-			return nil, bsoMalformed("too many objects to sort, narrow the query")
-		}
+// sorted holds everything, to bring it into the order that was asked for.
+func sorted(in iter.Seq2[*object, error], by string, down bool, from, limit int) ([]*object, error) {
+	all, err := pageOf(in, 0, maxSorted+1)
+	if err != nil {
+		return nil, err
 	}
-	sortObjects(found, by, down)
-	return pageOf(found, from, limit), nil
-}
-
-func pageOf(all []*object, from, limit int) []*object {
+	if len(all) > maxSorted {
+		return nil, bsoMalformed("too many objects to sort, narrow the query")
+	}
+	sortObjects(all, by, down)
 	from = min(from, len(all))
-	return all[from:min(len(all), from+limit)]
+	return all[from:min(len(all), from+limit)], nil
 }
 
 // named finds objects by id, or by key where no object has the id. Each shows once.
-func (c *call) named(ids []string) ([]*object, error) {
-	f := c.find()
-	var out []*object
-	seen := map[string]bool{}
-	for _, id := range ids {
-		found := make([]*object, 1)
-		var err error
-		if found[0], err = f.byID(id); missing(err) {
-			found, err = f.sharing(id)
-		}
-		if err != nil {
-			return nil, err
-		}
-		for _, o := range found {
-			if !seen[o.id] {
-				seen[o.id] = true
-				out = append(out, o)
+func (c *call) named(ids []string) iter.Seq2[*object, error] {
+	return func(yield func(*object, error) bool) {
+		f, seen := c.find(), map[string]bool{}
+		for _, id := range ids {
+			found := make([]*object, 1)
+			var err error
+			if found[0], err = f.byID(id); missing(err) {
+				found, err = f.sharing(id)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, o := range found {
+				if !seen[o.id] {
+					seen[o.id] = true
+					if !yield(o, nil) {
+						return
+					}
+				}
 			}
 		}
 	}
-	return out, nil
 }
 
 // match applies the criteria that are not ids.
@@ -170,11 +189,8 @@ func sortOf(req *bsoRequest) (by string, down bool) {
 	return "", false
 }
 
-// sortObjects orders by a property, then by id; "" keeps the order.
+// sortObjects orders by a property, then by id.
 func sortObjects(objects []*object, by string, down bool) {
-	if by == "" {
-		return
-	}
 	keys := make(map[*object]json.RawMessage, len(objects))
 	for _, o := range objects {
 		keys[o], _ = o.property(by)

@@ -27,10 +27,8 @@ func (c *call) prepareUpload(req *bsoRequest) (bsoResult, error) {
 	if err != nil {
 		return bsoResult{}, err
 	}
-	if in.id == "" {
-		if in.id, err = c.idForKey(key); err != nil {
-			return bsoResult{}, err
-		}
+	if in.id, err = c.idFor(in.id, key); err != nil {
+		return bsoResult{}, err
 	}
 	typ := in.typeOr(defaultType)
 	file := originalOr(textOf(in.props[fs.PropOriginalFileName]), key)
@@ -47,16 +45,20 @@ func (c *call) prepareUpload(req *bsoRequest) (bsoResult, error) {
 	return prepared(c.actor.Tenant, in.id, typ, props), nil
 }
 
-// idForKey is the id of the object that has a key already, else a new one.
-func (c *call) idForKey(key string) (string, error) {
+// idFor is the id of what is uploaded to a key: the one that was given, else that of the object that has the key already, else a new one. The
+// caller must be permitted to touch what is there.
+func (c *call) idFor(given, key string) (string, error) {
 	o, err := c.find().byKey(key)
 	if missing(err) {
-		return uuid.NewString(), nil
+		return headerOr(given, uuid.NewString()), nil
+	}
+	if err == nil {
+		err = c.permit(o)
 	}
 	if err != nil {
 		return "", err
 	}
-	return o.id, nil
+	return headerOr(given, o.id), nil
 }
 
 // prepared wraps what a prepare operation gives. Clients look for it in two places, so it stands in both, and data holds nothing else.
@@ -70,6 +72,7 @@ func (c *call) claims() claims {
 	cl := claims{
 		Tenant: c.actor.Tenant, User: c.actor.User, Roles: c.actor.Roles, Ownership: c.actor.Ownership,
 		RoleText: c.header.Get("x-rdp-userRoles"), OwnerText: c.header.Get("x-rdp-ownershipData"),
+		Delegate: c.ctx.Value(delegateKey{}) != nil,
 	}
 	if c.user != cl.User {
 		cl.As = c.user
@@ -177,8 +180,8 @@ func (c *call) prepareDownload(req *bsoRequest) (bsoResult, error) {
 	if err != nil {
 		return bsoResult{}, err
 	}
-	if !c.actor.HasRole(bsoReaders...) && (o.owner() == "" || o.owner() != c.actor.User) {
-		return bsoResult{}, bsoDenied("role")
+	if err := c.mayRead(o); err != nil {
+		return bsoResult{}, err
 	}
 	id := in.id
 	if id == "" {

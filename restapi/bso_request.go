@@ -36,8 +36,9 @@ type bsoIn struct {
 
 // bsoParams is the question of get.
 type bsoParams struct {
-	Query  *bsoQuery `json:"query"`
-	Fields struct {
+	Authorization string    `json:"authorizationType"`
+	Query         *bsoQuery `json:"query"`
+	Fields        struct {
 		Attributes []string `json:"attributes"`
 	} `json:"fields"`
 	Options struct {

@@ -83,9 +83,9 @@ func (r *rig) stored(object, content string) string {
 	return id
 }
 
-func (r *rig) downloadURL(object string) string {
+func (r *rig) downloadURL(object string, headers ...string) string {
 	r.Helper()
-	return objects(r.ok("prepareDownload", `{"binaryStreamObject":`+object+`}`))[0]["properties"].(map[string]any)["downloadURL"].(string)
+	return objects(r.ok("prepareDownload", `{"binaryStreamObject":`+object+`}`, headers...))[0]["properties"].(map[string]any)["downloadURL"].(string)
 }
 
 const lamp = `{"id":"9b6c1f0e","type":"binarystreamobject","properties":{"objectKey":"lamp@_@9b6c1f0e.png","fullObjectPath":"catalog/2026/lamp@_@9b6c1f0e.png",

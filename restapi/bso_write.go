@@ -3,6 +3,7 @@ package restapi
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -14,6 +15,7 @@ type subject struct {
 	id    string // "" when the client gave none
 	typ   string // as the client spells it, "" for none
 	key   string // properties.objectKey, "" for none
+	fresh string // id for an object that has none, should it be new
 	props map[string]json.RawMessage
 	data  map[string]json.RawMessage
 }
@@ -76,14 +78,6 @@ func (req *bsoRequest) keyFromID() {
 	}
 }
 
-// mayChange tells whether the caller may change or delete an object.
-func (c *call) mayChange(o *object) error {
-	if c.actor.HasRole(bsoWriters...) || o.owner() != "" && o.owner() == c.actor.User {
-		return nil
-	}
-	return bsoDenied("role")
-}
-
 // create makes an object or fills an existing one anew: what the request does not have is gone afterwards.
 func (c *call) create(req *bsoRequest) (bsoResult, error) {
 	in, err := req.subject()
@@ -93,31 +87,55 @@ func (c *call) create(req *bsoRequest) (bsoResult, error) {
 	if !c.actor.HasRole(bsoCreators...) {
 		return bsoResult{}, bsoDenied("role")
 	}
-	defer c.s.locks.lock(c.actor.Tenant, in.id, in.key)()
-	old, err := c.existing(in)
-	if err != nil {
-		return bsoResult{}, err
+	if in.id == "" {
+		in.fresh = uuid.NewString()
 	}
-	o := &object{id: in.id, typ: in.typeOr(defaultType), props: in.props, data: in.data}
+	return c.change("create", in, c.existing, func(old *object) (string, error) {
+		o, err := c.filled(in, old)
+		if err != nil {
+			return "", err
+		}
+		return o.id, c.store(o, old)
+	})
+}
+
+// filled is the object that a request makes of the one that was there.
+func (c *call) filled(in subject, old *object) (*object, error) {
+	o := &object{id: headerOr(in.id, in.fresh), key: in.key, typ: in.typeOr(defaultType), props: in.props, data: in.data}
 	o.created, o.modified = stamp{c.user, c.now}, stamp{c.user, c.now}
 	if old != nil {
 		if err := c.mayChange(old); err != nil {
-			return bsoResult{}, err
+			return nil, err
 		}
-		o.id, o.key, o.created = old.id, old.key, old.created
+		o.id, o.key, o.created = old.id, headerOr(in.key, old.key), old.created
 	}
-	switch {
-	case in.key != "":
-		o.key = in.key
-	case old == nil:
-		if o.key, err = in.keyOrID(); err != nil {
-			return bsoResult{}, err
+	if o.key != "" {
+		return o, nil
+	}
+	var err error
+	o.key, err = in.keyOrID()
+	return o, err
+}
+
+// change finds the object that a request is about and does f with it, nil when there is none, while nobody else changes it, its key or its file
+// over this API. f gives the id for the answer.
+func (c *call) change(word string, in subject, look func(subject) (*object, error), f func(*object) (string, error)) (bsoResult, error) {
+	names := []string{in.id, in.key, in.fresh}
+	for {
+		unlock := c.s.locks.lock(c.actor.Tenant, names...)
+		old, err := look(in)
+		if err == nil && old != nil && !(slices.Contains(names, old.id) && slices.Contains(names, old.key)) {
+			unlock()
+			names = append(names, old.id, old.key)
+			continue
 		}
+		var id string
+		if err == nil {
+			id, err = f(old)
+		}
+		unlock()
+		return bsoResult{message: word + " accepted for entity Id : " + id}, err
 	}
-	if o.id == "" {
-		o.id = uuid.NewString()
-	}
-	return c.accepted("create", o.id), c.store(o, old)
 }
 
 // existing finds the object that a request is about, nil when there is none. Without an id it goes by the key.
@@ -136,34 +154,25 @@ func (c *call) existing(in subject) (*object, error) {
 	return o, err
 }
 
-func (c *call) accepted(word, id string) bsoResult {
-	return bsoResult{message: word + " accepted for entity Id : " + id}
-}
-
 // update changes the properties that the request has; null removes one.
 func (c *call) update(req *bsoRequest) (bsoResult, error) {
 	in, err := req.subject()
 	if err != nil {
 		return bsoResult{}, err
 	}
-	defer c.s.locks.lock(c.actor.Tenant, in.id, in.key)()
-	old, err := c.existing(in)
-	if err != nil {
-		return bsoResult{}, err
-	}
-	if old == nil {
-		return bsoResult{}, bsoUnknown(in.id, in.typeOr(defaultType))
-	}
-	if err := c.mayChange(old); err != nil {
-		return bsoResult{}, err
-	}
-	o := *old
-	o.props, o.data = merge(old.props, in.props), merge(old.data, in.data)
-	o.modified = stamp{c.user, c.now}
-	if in.key != "" {
-		o.key = in.key
-	}
-	return c.accepted("update", o.id), c.store(&o, old)
+	return c.change("update", in, c.existing, func(old *object) (string, error) {
+		if old == nil {
+			return "", bsoUnknown(headerOr(in.id, in.key), in.typeOr(defaultType))
+		}
+		if err := c.mayChange(old); err != nil {
+			return "", err
+		}
+		o := *old
+		o.props, o.data = merge(old.props, in.props), merge(old.data, in.data)
+		o.modified = stamp{c.user, c.now}
+		o.key = headerOr(in.key, old.key)
+		return o.id, c.store(&o, old)
+	})
 }
 
 // merge gives base with the changes; null removes.
@@ -256,30 +265,38 @@ func (c *call) delete(req *bsoRequest) (bsoResult, error) {
 	if err != nil {
 		return bsoResult{}, err
 	}
-	find := c.find()
-	o, err := c.existing(in)
-	if err == nil && o == nil {
-		if key, kerr := in.keyOrID(); kerr == nil {
-			o, err = find.byKey(key)
+	return c.change("delete", in, c.byIDOrKey, func(o *object) (string, error) {
+		if o == nil {
+			return "", bsoUnknown(headerOr(in.id, in.key), in.typeOr(defaultType))
 		}
-	}
-	if err != nil && !missing(err) {
-		return bsoResult{}, err
-	}
-	if o == nil {
-		return bsoResult{}, bsoUnknown(in.id, in.typeOr(defaultType))
-	}
-	if err := c.mayChange(o); err != nil {
-		return bsoResult{}, err
-	}
-	defer c.s.locks.lock(c.actor.Tenant, o.id, o.key)()
-	if !o.inFile {
-		return c.accepted("delete", o.id), c.s.docs.DeleteBSO(c.ctx, c.actor.Tenant, o.id)
-	}
-	return c.accepted("delete", o.id), c.deleteFile(o)
+		if err := c.mayChange(o); err != nil {
+			return "", err
+		}
+		if !o.inFile {
+			return o.id, c.s.docs.DeleteBSO(c.ctx, c.actor.Tenant, o.id)
+		}
+		return o.id, c.deleteFile(o)
+	})
 }
 
-// deleteFile hands the file to the next object about its key; only without one it goes.
+// byIDOrKey finds the object that a request is about where the id may be a key as well.
+func (c *call) byIDOrKey(in subject) (*object, error) {
+	o, err := c.existing(in)
+	if err != nil || o != nil {
+		return o, err
+	}
+	key, err := in.keyOrID()
+	if err != nil {
+		return nil, nil // it can't be one
+	}
+	o, err = c.find().byKey(key)
+	if missing(err) {
+		return nil, nil
+	}
+	return o, err
+}
+
+// deleteFile hands the file to the next object about its key; only without one it goes, unless the tenant wants to keep it.
 func (c *call) deleteFile(o *object) error {
 	rows, err := c.s.docs.BSOsByKey(c.ctx, c.actor.Tenant, o.key)
 	if err != nil {
@@ -294,6 +311,13 @@ func (c *call) deleteFile(o *object) error {
 			return err
 		}
 		return c.dropRow(heir.id)
+	}
+	opts, err := c.s.tenantOptions(c.ctx, c.actor.Tenant)
+	if err != nil {
+		return err
+	}
+	if opts.KeepBlobs {
+		return c.release(o)
 	}
 	return c.s.fs.DeleteFile(c.ctx, c.actor, o.ino(), nil)
 }

@@ -23,6 +23,8 @@ type Options struct {
 	MaxJSON        int64            // bytes of one JSON document, 1 MiB
 	URLLife        time.Duration    // how long a signed URL works, 1 hour
 	Skew           time.Duration    // how long after its expiry it still works, 1 minute
+
+	TenantOptions func(ctx context.Context, tenant string) (TenantOptions, error) // nil: all tenants have the zero value
 }
 
 func (o Options) withDefaults(fsys *fs.FS) Options {
