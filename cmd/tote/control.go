@@ -61,6 +61,7 @@ type statusReport struct {
 	Started   *time.Time       `json:"started,omitempty"`
 	Data      string           `json:"data"`
 	Store     storeReport      `json:"store"`
+	Cache     *cacheReport     `json:"cache,omitempty"`
 	Listen    string           `json:"listen,omitempty"`
 	Mount     string           `json:"mount,omitempty"`
 	Tenants   []tenantUsage    `json:"tenants"`
@@ -106,6 +107,7 @@ func (c *control) status(ctx context.Context, _ struct{}, _ output) (*statusRepo
 			return nil, err
 		}
 		r.Open, r.Staged = f.Open, f.Staged
+		r.Cache = newCacheReport(c.core.cache)
 	}
 	c.addRunning(r)
 	return r, nil

@@ -18,6 +18,7 @@ const (
 	socketFile   = "admin.sock"
 	passwordFile = "admin-password"
 	stagingDir   = "staging"
+	cacheDir     = "cache"
 )
 
 // dataDir is a data directory that this process holds the lock of.

@@ -103,7 +103,7 @@ func serveConfig(c *cli.Context) (Config, error) {
 func commandConfig(c *cli.Context) (Config, error) {
 	cfg := Config{
 		Data: c.String("data"), Store: c.String("store"), Listen: off, LogFormat: "text", LogLevel: slog.LevelWarn,
-		StopTimeout: time.Minute,
+		StopTimeout: time.Minute, Remote: remoteStore{Uncached: true},
 	}
 	if err := cfg.check(cfg.checkData, cfg.checkStore); err != nil {
 		return cfg, err

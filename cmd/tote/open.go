@@ -11,6 +11,7 @@ import (
 	"tote/fs"
 	"tote/meta"
 	"tote/objstore"
+	"tote/objstore/blockcache"
 )
 
 // rootMode is the mode of a new tenant's root directory.
@@ -21,6 +22,7 @@ type core struct {
 	db    *meta.DB
 	ref   storeRef
 	store objstore.Store
+	cache *blockcache.Cache // nil where files are read as they are
 	fs    *fs.FS
 }
 
@@ -38,12 +40,14 @@ func openCore(ctx context.Context, cfg *Config, d *dataDir, store objstore.Store
 	if _, err := db.EnsureTenant(ctx, defaultTenant, rootMode, cfg.UID, cfg.GID, meta.Durable); err != nil {
 		return nil, fmt.Errorf("tenant %s: %w", defaultTenant, err)
 	}
-	c.fs, err = fs.Open(ctx, db, c.store, fs.Options{
-		Staging: d.file(stagingDir),
-		Logger:  log,
-		UID:     cfg.UID,
-		GID:     cfg.GID,
-	})
+	o := fs.Options{Staging: d.file(stagingDir), Logger: log, UID: cfg.UID, GID: cfg.GID}
+	if c.ref.remote() {
+		if c.cache, err = openCache(cfg, d, c.store, log, s); err != nil {
+			return nil, err
+		}
+		cfg.Remote.tune(&o, c.cache)
+	}
+	c.fs, err = fs.Open(ctx, db, c.store, o)
 	if err != nil {
 		return nil, fmt.Errorf("start on %s: %w", d.path, err)
 	}

@@ -127,12 +127,14 @@ func TestStatusShowsTheStore(t *testing.T) {
 		return r
 	}
 	runOnce(t, cfg, func(*serving) {
-		if r := show(); !slices.Contains(r.Store.Can, "copy-part") {
-			t.Errorf("store %+v", r.Store)
+		if r := show(); !slices.Contains(r.Store.Can, "copy-part") || r.Cache == nil || r.Cache.Limit != cfg.Remote.CacheSize {
+			t.Errorf("store %+v, cache %+v", r.Store, r.Cache)
 		}
 		o := tote(t, "status", "--data", cfg.Data)
-		if !strings.Contains(o.stdout, "s3://"+g.Bucket) || !strings.Contains(o.stdout, "min-part=") {
-			t.Errorf("status: %s", o.stdout)
+		for _, want := range []string{"s3://" + g.Bucket, "min-part=", "of 64.0 MiB"} {
+			if !strings.Contains(o.stdout, want) {
+				t.Errorf("status does not show %q: %s", want, o.stdout)
+			}
 		}
 	})
 	show()

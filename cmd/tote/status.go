@@ -43,6 +43,9 @@ func printStatus(out io.Writer, r *statusReport, now time.Time) error {
 	if len(r.Store.Can) > 0 {
 		row("store can", "%s", strings.Join(r.Store.Can, ", "))
 	}
+	if r.Cache != nil {
+		row("cache", "%s", r.Cache)
+	}
 	if r.Running {
 		row("server", "process %d, version %s, up %v, %s of memory", r.PID, r.Version, now.Sub(*r.Started).Round(time.Second), size(int64(r.Memory)))
 		row("listen", "%s", orNone(r.Listen))

@@ -8,6 +8,9 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/urfave/cli/v2"
+
+	"tote/fs"
+	"tote/objstore/blockcache"
 )
 
 // Limits and defaults of the flags about remote stores.
@@ -29,6 +32,7 @@ type remoteStore struct {
 	Writeback    bool          // close on the mount does not wait for uploads
 	DirectURLs   bool          // signed URLs lead to the store
 	StoreTimeout time.Duration // how long a call of the store may take
+	Uncached     bool          // read without a cache
 
 	given []string // flags that were set: they say nothing to the embedded store
 }
@@ -116,4 +120,12 @@ func parseSize(text string) (int64, error) {
 		err = strconv.ErrRange
 	}
 	return int64(n), err
+}
+
+// tune gives the core what it needs for a remote store. Zero values are the core's own defaults, which are those of the flags.
+func (r remoteStore) tune(o *fs.Options, cache *blockcache.Cache) {
+	o.PartSize, o.Uploads, o.StoreTimeout = r.PartSize, r.Uploads, r.StoreTimeout
+	if cache != nil {
+		o.Cache = readCache{cache}
+	}
 }

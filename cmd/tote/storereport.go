@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"tote/objstore"
+	"tote/objstore/blockcache"
 	"tote/objstore/s3store"
 )
 
@@ -48,4 +49,37 @@ func abilities(s objstore.Store) []string {
 		}
 	}
 	return list
+}
+
+// cacheReport is what "tote status" says about the cache of a running server. Bytes are of the local disk, counters since the start.
+type cacheReport struct {
+	Bytes   int64 `json:"bytes"`
+	Limit   int64 `json:"limit"`
+	Memory  int64 `json:"hitsInMemory"`
+	Disk    int64 `json:"hitsOnDisk"`
+	Misses  int64 `json:"misses"`
+	Fetched int64 `json:"bytesFetched"`
+	Retries int64 `json:"retries"`
+	Corrupt int64 `json:"corrupt"` // blocks with wrong bytes, from the store or the disk, which nobody got
+}
+
+// newCacheReport is nil without a cache.
+func newCacheReport(c *blockcache.Cache) *cacheReport {
+	if c == nil {
+		return nil
+	}
+	s := c.Stats()
+	return &cacheReport{
+		Bytes: s.Bytes, Limit: s.Limit, Memory: s.Hits, Disk: s.DiskHits, Misses: s.Misses, Fetched: s.Fetched, Retries: s.Retries,
+		Corrupt: s.Corrupt + s.DiskCorrupt,
+	}
+}
+
+// String is the report as a line.
+func (r *cacheReport) String() string {
+	text := fmt.Sprintf("%s of %s, %d blocks found in it, %d not, %s fetched", size(r.Bytes), size(r.Limit), r.Memory+r.Disk, r.Misses, size(r.Fetched))
+	if r.Corrupt > 0 {
+		text += fmt.Sprintf(", %d were damaged and fetched again", r.Corrupt)
+	}
+	return text
 }
