@@ -39,6 +39,8 @@ type upload struct {
 	closed  bool
 	multi   objstore.Upload // nil before the first part
 	opening bool            // multi is being begun
+	opens   int             // how often that was tried
+	halted  int             // of these before publish
 	openErr error           // of the last time that failed
 	layout  layout
 	fixed   bool // the layout is for a length that was announced

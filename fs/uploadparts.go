@@ -180,15 +180,16 @@ func (u *upload) transfer(ctx context.Context, multi objstore.Upload, s segment,
 	return got, err
 }
 
-// begin begins the multipart upload unless it has begun. Of several who want that one does it, and all get its result.
+// begin begins the multipart upload unless it has begun. Of several who want that one does it, and all get its result; but publish does not take the
+// failure of somebody who was there before.
 func (u *upload) begin(ctx context.Context) (objstore.Upload, error) {
 	u.mu.Lock()
-	waited := false
+	shared := false
 	for u.opening {
+		shared = u.opens > u.halted
 		u.ended.Wait()
-		waited = true
 	}
-	if u.multi != nil || waited {
+	if u.multi != nil || shared {
 		defer u.mu.Unlock()
 		if u.multi == nil && u.openErr == nil {
 			return nil, objstore.ErrNotFound
@@ -196,6 +197,7 @@ func (u *upload) begin(ctx context.Context) (objstore.Upload, error) {
 		return u.multi, u.openErr
 	}
 	u.opening = true
+	u.opens++
 	u.mu.Unlock()
 	multi, err := u.beginNow(ctx)
 	u.mu.Lock()

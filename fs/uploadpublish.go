@@ -99,7 +99,7 @@ func publishedAs(to objectName, info objstore.Info, sums blockSums, known bool, 
 func (u *upload) halt(size int64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.queue, u.total = nil, size
+	u.queue, u.total, u.halted = nil, size, u.opens
 	for _, p := range u.parts {
 		p.queued = false
 	}
