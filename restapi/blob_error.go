@@ -39,6 +39,7 @@ var (
 	blobName         = &blobProblem{http.StatusBadRequest, "InvalidResourceName", "the name of the blob is not valid"}
 	blobExists       = &blobProblem{http.StatusConflict, "BlobAlreadyExists", "the blob exists already"}
 	blobPrecondition = &blobProblem{http.StatusPreconditionFailed, "ConditionNotMet", "a condition of the request does not hold"}
+	blobCondition    = &blobProblem{http.StatusBadRequest, "UnsatisfiableCondition", "no blob can meet this condition"}
 	blobTooLarge     = &blobProblem{http.StatusRequestEntityTooLarge, "RequestBodyTooLarge", "the body is larger than this server takes"}
 	blobCut          = &blobProblem{http.StatusBadRequest, "IncompleteBody", "the body ended early; nothing was stored"}
 	blobRange        = &blobProblem{http.StatusRequestedRangeNotSatisfiable, "InvalidRange", "the range lies beyond the end of the blob"}
@@ -123,6 +124,9 @@ func (s *server) failBlob(w http.ResponseWriter, r *http.Request, err error) {
 	var text strings.Builder
 	_ = xml.EscapeText(&text, []byte(p.message+"\nRequestId:"+id+"\nTime:"+s.opts.Now().UTC().Format("2006-01-02T15:04:05.0000000Z")))
 	body := `<?xml version="1.0" encoding="utf-8"?><Error><Code>` + p.code + `</Code><Message>` + newlines.Replace(text.String()) + `</Message></Error>`
+	for _, name := range []string{"Content-Disposition", "Content-MD5", "Content-Encoding", "Content-Language", "Cache-Control", "x-ms-blob-content-md5"} {
+		h.Del(name) // is about the blob that is not sent
+	}
 	h.Set("Content-Type", "application/xml")
 	h.Set("x-ms-error-code", p.code)
 	h.Set("Content-Length", strconv.Itoa(len(body)))

@@ -2,7 +2,6 @@ package restapi
 
 import (
 	"encoding/base64"
-	"encoding/hex"
 	"net/http"
 	"strconv"
 	"strings"
@@ -83,80 +82,6 @@ func preflight(w http.ResponseWriter, r *http.Request) {
 	h.Set("Access-Control-Max-Age", "86400")
 	h.Set("Content-Length", "0")
 	w.WriteHeader(http.StatusOK)
-}
-
-// getBlob answers GET and HEAD. x-ms-range, which the clients' libraries send, counts before Range.
-func (s *server) getBlob(w http.ResponseWriter, r *http.Request, g grant, c claims) {
-	if comp := r.URL.Query().Get("comp"); comp != "" {
-		s.failBlob(w, r, blobQuery)
-		return
-	}
-	find := finder{s, r.Context(), readAs(c.actor())}
-	o, err := find.bytesByKey(g.key)
-	if err == nil && !g.covers(o, c.Tenant) {
-		err = errAbsent
-	}
-	if err == nil {
-		err = s.permit(r.Context(), c.Tenant, c.caller(), o)
-	}
-	if err != nil {
-		s.failBlob(w, r, err)
-		return
-	}
-	rd, err := s.fs.OpenReaderIno(r.Context(), find.actor, o.ino())
-	if err != nil {
-		s.failBlob(w, r, err)
-		return
-	}
-	defer rd.Close()
-	stored, err := s.storedHeaders(find, o.ino())
-	if err != nil {
-		s.failBlob(w, r, err)
-		return
-	}
-	h := w.Header()
-	stored.write(h)
-	h.Set("Content-Type", headerText(rd.Info().ContentType()))
-	h.Set("Content-Disposition", o.disposition(g.rscd, stored))
-	h.Set("x-ms-blob-type", "BlockBlob")
-	h.Set("x-ms-lease-state", "available")
-	h.Set("x-ms-lease-status", "unlocked")
-	if v := o.file.Version; v.ID == rd.Info().Attr().Version {
-		setMD5(h, v.MD5)
-	}
-	s.send(w, r, download{
-		reader: rd,
-		ranges: headerOr(r.Header.Get("x-ms-range"), r.Header.Get("Range")),
-		status: func(code int) {
-			if code == http.StatusNotModified {
-				w.WriteHeader(code)
-				return
-			}
-			s.failBlob(w, r, blobPrecondition)
-		},
-		unsatisfiable: func() { s.failBlob(w, r, blobRange) },
-	})
-}
-
-// disposition is what the URL says, else what came with the bytes, else the object's name.
-func (o *object) disposition(rscd string, stored storedHeaders) string {
-	for _, v := range []string{rscd, stored.Disposition} {
-		if v != "" && plainHeader(v) {
-			return v
-		}
-	}
-	return attachment(lastSegment(o.originalName()))
-}
-
-// setMD5 puts the digest of the whole blob into the headers, if it is known.
-func setMD5(h http.Header, sum string) {
-	raw, err := hex.DecodeString(sum)
-	if err != nil || len(raw) == 0 {
-		return
-	}
-	text := base64.StdEncoding.EncodeToString(raw)
-	h.Set("Content-MD5", text)
-	h.Set("x-ms-blob-content-md5", text)
 }
 
 // created answers a PUT that made a blob. sum is the digest of the request's body.

@@ -290,3 +290,48 @@ func mustRequest(t *testing.T, method, u, body string) *http.Request {
 	}
 	return req
 }
+
+// What the reference server does beside the plain cases.
+func TestBlob_Details(t *testing.T) {
+	r := newRig(t)
+	r.stored(`{"id":"i","properties":{"objectKey":"k.txt"}}`, ten)
+	r.stored(`{"id":"e","properties":{"objectKey":"empty"}}`, "")
+	u := r.downloadURL(`{"id":"i"}`)
+	a := r.want(200, r.do("HEAD", u, "", "user:", "x-ms-range: bytes=2-4"))
+	r.equal("HEAD knows no range", words(a.header.Get("Content-Length"), a.header.Get("Content-Range"), a.header.Get("Content-MD5") == sum64(ten)), "10  true")
+	r.equal("created", words(a.header.Get("x-ms-creation-time") != "", a.header.Get("x-ms-server-encrypted")), "true false")
+	a = r.want(206, r.do("GET", u, "", "user:", "x-ms-range: bytes=2-4", "x-ms-range-get-content-md5: true"))
+	r.equal("digest of the range", words(a.body, a.header.Get("Content-MD5"), a.header.Get("x-ms-blob-content-md5")), words(ten[2:5], sum64(ten[2:5]), sum64(ten)))
+	a = r.want(304, r.do("GET", u, "", "user:", "If-None-Match: "+a.header.Get("ETag")))
+	r.equal("304", a.header.Get("x-ms-error-code"), "ConditionNotMet")
+	r.blobError(400, "UnsatisfiableCondition", r.do("GET", u, "", "user:", "If-None-Match: *"))
+	r.blobError(400, "InvalidQueryParameterValue", r.do("GET", u+"&comp=blocklist", "", "user:"))
+	a = r.do("GET", r.downloadURL(`{"id":"e"}`), "", "user:", "x-ms-range: bytes=0-3")
+	r.blobError(416, "InvalidRange", a)
+	r.equal("416", words(a.header.Get("Content-Range"), a.header.Get("Content-MD5"), a.header.Get("Content-Disposition")), "bytes */0  ")
+	r.want(200, r.do("GET", r.downloadURL(`{"id":"e"}`), "", "user:", "Range: nonsense"))
+	p, _, _ := r.uploadURL(`{"id":"i","properties":{"objectKey":"k.txt"}}`)
+	r.blobError(412, "ConditionNotMet", r.do("PUT", p, "x", "user:", "If-Unmodified-Since: Wed, 01 Jan 2003 00:00:00 GMT"))
+	r.blobError(412, "ConditionNotMet", r.do("PUT", p, "x", "user:", "If-Modified-Since: Wed, 01 Jan 2098 00:00:00 GMT"))
+	r.want(201, r.do("PUT", p, "x", "user:", "If-Modified-Since: Wed, 01 Jan 2003 00:00:00 GMT"))
+}
+
+// Keys that no tree can hold as they are: one below another, longer than a name, over the whole allowed length.
+func TestBlob_OddKeys(t *testing.T) {
+	for _, kind := range []string{"filestore", "memstore"} {
+		r := newRigKind(t, kind)
+		for _, key := range []string{"x/y", "x/y/z", "x", "x/y/z/w", strings.Repeat("k", 1024), "d/" + strings.Repeat("ü", 300) + ".png", strings.Repeat("k/", 511) + "kk", "%2e%2e", "a+b c&d=e?f#g", "CON", ".hidden", "..."} {
+			r.stored(`{"properties":{"objectKey":`+quote(key)+`}}`, key)
+		}
+		for _, key := range []string{"x/y", "x/y/z", "x", "x/y/z/w", strings.Repeat("k", 1024), "d/" + strings.Repeat("ü", 300) + ".png", strings.Repeat("k/", 511) + "kk", "%2e%2e", "a+b c&d=e?f#g", "CON", ".hidden", "..."} {
+			r.equal(key, r.want(200, r.do("GET", r.downloadURL(`{"properties":{"objectKey":`+quote(key)+`}}`), "", "user:")).body, key)
+			_, p := r.one(`{"id":` + quote(key) + `}`)
+			r.equal("key", p["objectKey"], key)
+		}
+		name := strings.Repeat("n", 300) + ".png"
+		r.stored(`{"id":"`+strings.Repeat("i", 1024)+`","properties":{"objectKey":"k","originalFileName":"`+name+`"}}`, "x")
+		_, p := r.one(`{"id":"` + strings.Repeat("i", 1024) + `"}`)
+		r.equal("name", p["originalFileName"], name)
+		r.equal("in the tree", r.cat("/assets/"+strings.Repeat("n", 251)+".png"), "x")
+	}
+}

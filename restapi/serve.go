@@ -18,6 +18,8 @@ type download struct {
 	ranges        string // value of the range header that counts, "" for none
 	status        func(code int)
 	unsatisfiable func()
+	part          func(off, n int64) error // sets more headers of an answer with a range; may be nil
+	fail          func(err error)          // answers when it could not
 }
 
 // send answers GET and HEAD with the whole file or one range of it (RFC 9110 sections 13 and 14). Several ranges at once are answered
@@ -45,8 +47,10 @@ func (s *server) send(w http.ResponseWriter, r *http.Request, d download) {
 		return
 	}
 	if code == http.StatusPartialContent {
-		h.Set("Content-Range", contentRange(off, n, info.Size()))
-		h.Del("Content-MD5") // is about the whole file
+		if err := d.describe(h, off, n); err != nil {
+			d.fail(err)
+			return
+		}
 	}
 	h.Set("Content-Length", strconv.FormatInt(n, 10))
 	w.WriteHeader(code)
@@ -61,6 +65,18 @@ func (s *server) send(w http.ResponseWriter, r *http.Request, d download) {
 		s.log.Log(r.Context(), level, "download was cut", "ino", info.Ino(), "offset", off, "sent", sent, "of", n, "err", err)
 		panic(http.ErrAbortHandler) // the client must not take the part for the whole
 	}
+}
+
+// describe sets the headers of a range.
+func (d download) describe(h http.Header, off, n int64) error {
+	h.Del("Content-MD5") // is about the whole file
+	if d.part != nil {
+		if err := d.part(off, n); err != nil {
+			return err
+		}
+	}
+	h.Set("Content-Range", contentRange(off, n, d.reader.Size()))
+	return nil
 }
 
 // harmless keeps a browser from running what somebody uploaded as a page of this site.
