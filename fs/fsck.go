@@ -13,7 +13,8 @@ import (
 
 // FsckOptions say how much is looked at.
 type FsckOptions struct {
-	Deep bool // read every object and compare its checksum
+	Deep     bool                    // read every object and compare its checksum
+	Progress func(done, total int64) // told after every version that was looked at; may be nil
 }
 
 // FsckReport counts what was looked at.
@@ -29,35 +30,17 @@ const fsckPage = 1000
 // Fsck checks the invariants of the metadata and that every live version has an object of its size, with Deep also of its checksum. It
 // changes nothing. Each problem is reported with the path of the file that it harms.
 func (f *FS) Fsck(ctx context.Context, o FsckOptions, report func(problem string)) (FsckReport, error) {
-	var r FsckReport
+	c := &checker{f: f, o: o, report: report, listed: idSet{}}
 	f.endAllLingering()
 	found, err := f.db.Check(ctx)
-	if err != nil {
-		return r, fail("fsck", "", err)
-	}
 	for _, p := range found {
-		r.Problems++
+		c.r.Problems++
 		report(p)
 	}
-	var after int64
-	for {
-		page, err := f.db.EachVersion(ctx, after, fsckPage)
-		if err != nil || len(page) == 0 {
-			return r, fail("fsck", "", err)
-		}
-		for _, v := range page {
-			after = v.ID
-			if err := ctx.Err(); err != nil {
-				return r, fail("fsck", "", err)
-			}
-			r.Versions++
-			r.Bytes += v.Size
-			if err := f.checkVersion(ctx, v, o.Deep); err != nil {
-				r.Problems++
-				report(f.describe(ctx, v, err))
-			}
-		}
+	if err == nil {
+		err = c.run(ctx)
 	}
+	return c.r, fail("fsck", "", err)
 }
 
 // describe names the file that a damaged version belongs to.
@@ -69,21 +52,27 @@ func (f *FS) describe(ctx context.Context, v Version, problem error) string {
 	return fmt.Sprintf("%s: object %s: %v", path, v.Key, problem)
 }
 
-// checkVersion looks at the bytes of one version.
-func (f *FS) checkVersion(ctx context.Context, v Version, deep bool) error {
+// checkVersion looks at the bytes of one version. listed says that the store has just shown its object with the right size.
+func (f *FS) checkVersion(ctx context.Context, v Version, deep, listed bool) error {
 	if v.Key == "" {
 		return nil
 	}
-	size, err := f.storedSize(ctx, v)
-	if err == nil && size != v.Size {
-		err = fmt.Errorf("is %d bytes long, not %d", size, v.Size)
+	err := f.checkBytes(ctx, v, deep, listed)
+	if err == nil {
+		return nil
 	}
-	if err != nil {
-		now, nerr := f.db.VersionByID(ctx, v.ID)
-		if nerr == nil && now.State == meta.StateGone || Errno(nerr) == syscall.ENOENT {
-			return nil // it was replaced while we looked
+	now, nerr := f.db.VersionByID(ctx, v.ID)
+	if nerr == nil && now.State == meta.StateGone || Errno(nerr) == syscall.ENOENT {
+		return nil // it was replaced while we looked
+	}
+	return err
+}
+
+func (f *FS) checkBytes(ctx context.Context, v Version, deep, listed bool) error {
+	if !listed || v.State != meta.StateStored {
+		if err := f.checkSize(ctx, v); err != nil {
+			return err
 		}
-		return err
 	}
 	if !deep || v.Sum == "" || v.State != meta.StateStored {
 		return nil
@@ -91,6 +80,15 @@ func (f *FS) checkVersion(ctx context.Context, v Version, deep bool) error {
 	sum, err := f.sumVersion(ctx, v)
 	if err == nil && sum != v.Sum {
 		err = fmt.Errorf("checksum is %s, not %s", sum, v.Sum)
+	}
+	return err
+}
+
+// checkSize compares how long the bytes of a version are with how long they should be.
+func (f *FS) checkSize(ctx context.Context, v Version) error {
+	size, err := f.storedSize(ctx, v)
+	if err == nil && size != v.Size {
+		err = fmt.Errorf("is %d bytes long, not %d", size, v.Size)
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strings"
 	"time"
 
 	"tote/meta"
@@ -129,7 +130,7 @@ func (f *FS) collectOrphans(ctx context.Context, young time.Time, r *GCReport) e
 		if err != nil {
 			return err
 		}
-		if info.Modified.After(young) || f.sources.holds(info.Key) {
+		if info.Modified.After(young) || !ownKey(info.Key) || f.sources.holds(info.Key) {
 			continue
 		}
 		if err := f.deleteOrphan(ctx, info, r); err != nil {
@@ -137,6 +138,13 @@ func (f *FS) collectOrphans(ctx context.Context, young time.Time, r *GCReport) e
 		}
 	}
 	return nil
+}
+
+// ownKey tells whether a key has the form of those that the core makes. Whatever else there is in a bucket belongs to somebody, unless a version
+// refers to it.
+func ownKey(key string) bool {
+	_, rest, ok := strings.Cut(key, "/")
+	return ok && strings.HasPrefix(rest, "binarystreamobject/assets/")
 }
 
 func (f *FS) deleteOrphan(ctx context.Context, info objstore.Info, r *GCReport) error {

@@ -1,0 +1,87 @@
+package fs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// putObject puts bytes into the store behind the core's back.
+func (c *far) putObject(key, content string) {
+	c.t.Helper()
+	_, err := c.mem.Put(context.Background(), key, strings.NewReader(content), int64(len(content)))
+	ok(c.t, err)
+}
+
+// On a remote store objects are counted by listing, and only what looks wrong is asked for.
+func TestFsckOfARemoteStore(t *testing.T) {
+	c := newFar(t)
+	const files = 40
+	keys := make([]string, files)
+	for i := range files {
+		path := fmt.Sprintf("/f%02d", i)
+		ok(t, c.putBytes(path, []byte("content of "+path)))
+		info := must(c.Stat(t.Context(), c.dav, path))(t)
+		keys[i] = must(c.db.CurrentVersion(t.Context(), info.Ino()))(t).Key
+	}
+	check := func(deep bool) (found []string, asked int) {
+		t.Helper()
+		before := c.fault.Calls("stat")
+		var last int64
+		o := FsckOptions{Deep: deep, Progress: func(done, total int64) {
+			if last++; done != last || total != files {
+				t.Errorf("progress %d of %d after %d", done, total, last-1)
+			}
+		}}
+		r := must(c.Fsck(t.Context(), o, func(p string) { found = append(found, p) }))(t)
+		if r.Versions != files || r.Problems != int64(len(found)) || last != files {
+			t.Errorf("%+v, %d times progress, problems %q", r, last, found)
+		}
+		return found, c.fault.Calls("stat") - before
+	}
+	if found, asked := check(true); len(found) != 0 || asked != 0 {
+		t.Errorf("problems %q, %d objects were asked for", found, asked)
+	}
+	ok(t, c.mem.Delete(t.Context(), keys[3]))
+	c.putObject(keys[5], "longer than it was before")
+	c.putObject(keys[7], "CONTENT OF /f07")
+	c.putObject("somebody/elses.jpg", "x")
+	if found, asked := check(false); asked != 2 || !slices.EqualFunc(found, []string{"/f03: ", "/f05: "}, strings.HasPrefix) {
+		t.Errorf("problems %q, %d objects were asked for", found, asked)
+	}
+	if found, _ := check(true); !slices.EqualFunc(found, []string{"/f03: ", "/f05: ", "/f07: "}, strings.HasPrefix) {
+		t.Errorf("a deep look finds %q", found)
+	}
+}
+
+// A bucket may hold what is not ours. The garbage collection takes only what has the form of our keys.
+func TestGCLeavesWhatIsNotOurs(t *testing.T) {
+	c := newFar(t)
+	keys := []string{"photo.jpg", "a/b@_@c.txt", "rdp/binarystreamobject/other/x", "x/rdp/binarystreamobject/assets/y"}
+	for _, key := range append(keys, "rdp/binarystreamobject/assets/o@_@g.txt") {
+		c.putObject(key, "x")
+	}
+	r := must(c.GC(t.Context(), true))(t)
+	if r.Orphans != 1 {
+		t.Errorf("removed %d objects, want the one orphan", r.Orphans)
+	}
+	for _, key := range keys {
+		if _, err := c.mem.Stat(t.Context(), key); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}
+
+func TestIDSet(t *testing.T) {
+	s, in := idSet{}, []int64{0, 1, 63, 64, 4095, 4096, 1 << 40}
+	for _, id := range in {
+		s.add(id)
+	}
+	for _, id := range in {
+		if !s.has(id) || s.has(id+2) {
+			t.Errorf("%d: %v, %d: %v", id, s.has(id), id+2, s.has(id+2))
+		}
+	}
+}
