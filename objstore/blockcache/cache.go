@@ -25,7 +25,7 @@ type Options struct {
 	Block    int64         // bytes of a block [1 MiB]
 	Ahead    int64         // most bytes of read-ahead of one stream [64 MiB], negative: none
 	Fetches  int           // calls of the store at once, in all [8]
-	Memory   int64         // bytes of all blocks in memory [80 MiB], at least 2*Fetches+15 blocks
+	Memory   int64         // bytes of all blocks in memory [96 MiB], at least 2*Fetches+6 blocks
 	Patience time.Duration // how long to go on without a block from the store [5 min]
 }
 
@@ -36,7 +36,7 @@ func (o Options) filled() Options {
 	fill(&o.Block, 1<<20)
 	fill(&o.Ahead, 64<<20)
 	fill(&o.Fetches, 8)
-	fill(&o.Memory, 80<<20)
+	fill(&o.Memory, 96<<20)
 	fill(&o.Patience, 5*time.Minute)
 	o.Ahead = max(o.Ahead, 0)
 	return o
@@ -58,15 +58,15 @@ type Cache struct {
 	buffers *buffers
 	kept    int           // blocks that stay in memory
 	room    int64         // bytes that all streams together may be read ahead
+	piece   int64         // blocks of one call of the store, at most
 	pause   time.Duration // before the second attempt
 
-	ctx     context.Context
-	stop    context.CancelCauseFunc
-	wg      sync.WaitGroup // of fetches
-	stats   counters
-	spills  chan *block    // written by as many goroutines as there are spillers
-	writers sync.WaitGroup // of these
-	copies  sync.Pool      // of *[sendBuffer]byte
+	ctx    context.Context
+	stop   context.CancelCauseFunc
+	wg     sync.WaitGroup // of fetches
+	writer *writer
+	stats  counters
+	copies sync.Pool // of *[sendBuffer]byte
 
 	mu      sync.Mutex            // comes after File.mu and before disk.mu
 	memory  *shelf                // guarded by mu; verified blocks
@@ -89,15 +89,15 @@ func New(dir string, limit int64, store objstore.Store, o Options) (*Cache, erro
 	if err != nil {
 		return nil, err
 	}
-	busy := o.Fetches + spare + spillQueue + spillers // buffers of blocks that are on their way
+	busy := o.Fetches + spare + 1 // buffers of blocks that are on their way
 	count := int(max(o.Memory/o.Block, int64(busy+o.Fetches+1)))
 	c := &Cache{
 		store: store, o: o, disk: disk, buffers: newBuffers(int(o.Block), count),
 		kept: count - busy, pause: leastPause,
-		spills: make(chan *block, spillQueue), pending: map[blockID]*flight{}, fetches: map[*fetch]struct{}{}, active: map[*stream]time.Time{},
+		writer: newWriter(), pending: map[blockID]*flight{}, fetches: map[*fetch]struct{}{}, active: map[*stream]time.Time{},
 	}
-	// What memory can't keep until it is read is read from the disk.
-	c.room = int64(c.kept-o.Fetches)*o.Block + limit/4
+	c.room = int64(c.kept-o.Fetches) * o.Block
+	c.piece = max(1, min(mostRange/o.Block, int64(c.kept/4)))
 	c.copies.New = func() any { return new([sendBuffer]byte) }
 	c.match, _ = objstore.As[objstore.MatchGetter](store)
 	c.ctx, c.stop = context.WithCancelCause(context.Background())
@@ -105,9 +105,7 @@ func New(dir string, limit int64, store objstore.Store, o Options) (*Cache, erro
 	if err != nil {
 		return nil, err
 	}
-	for range spillers {
-		c.writers.Go(c.write)
-	}
+	c.writer.wg.Go(c.write)
 	return c, nil
 }
 
@@ -132,15 +130,17 @@ func (c *Cache) Close() error {
 		return nil
 	}
 	c.closed = true
-	c.memory.drop(func(blockID) bool { return true })
 	for t := range c.fetches {
 		c.fail(t, os.ErrClosed)
 	}
 	c.mu.Unlock()
 	c.stop(os.ErrClosed)
 	c.wg.Wait()
-	close(c.spills)
-	c.writers.Wait()
+	close(c.writer.queue)
+	c.writer.wg.Wait()
+	c.mu.Lock()
+	c.memory.drop(func(blockID) bool { return true })
+	c.mu.Unlock()
 	c.buffers.close()
 	return nil
 }
@@ -161,7 +161,7 @@ type Stats struct {
 
 	DiskCorrupt int64 // blocks on the disk that were damaged
 	DiskErrors  int64 // reads and writes that the disk refused
-	DiskSkipped int64 // blocks not written because the disk was too slow
+	DiskSkipped int64 // blocks not written because the disk was slower than the store
 }
 
 type counters struct {

@@ -305,24 +305,53 @@ func TestDiskFails(t *testing.T) {
 	}
 }
 
-// TestSlowDisk leaves blocks out that the disk can't take in time.
+// TestSlowDisk leaves blocks out that the disk can't take in time, and none that it can: large ones as many as there
+// is memory for, small ones many more.
 func TestSlowDisk(t *testing.T) {
+	for _, c := range []struct{ block, count, least int64 }{{2 * spillSmall, 50, 9}, {spillSmall, 100, spillCopy / spillSmall}} {
+		t.Run(fmt.Sprint(c.block), func(t *testing.T) {
+			data, s, o := one(t, int(c.block*c.count))
+			o.Sums = nil
+			x := open(t, t.TempDir(), 1<<30, s, Options{Block: c.block, Memory: 1, Ahead: -1})
+			f := x.Open(o)
+			x.disk.space.Lock() // as if the disk hung
+			reads(t, f, data, 0, o.Size)
+			x.disk.space.Unlock()
+			quiet(t, x)
+			most := c.least + 1 // one was being written
+			if c.block <= spillSmall {
+				most += int64(x.memory.most)
+			}
+			if st := x.Stats(); st.DiskSkipped+st.Blocks != c.count || st.Blocks < c.least || st.Blocks > most {
+				t.Errorf("%+v", st)
+			}
+			if x.writer.copied.Load() != 0 {
+				t.Errorf("%d bytes are still copied", x.writer.copied.Load())
+			}
+		})
+	}
+}
+
+// TestThrift writes no more than there is processor time for, and the rest when there is time again.
+func TestThrift(t *testing.T) {
 	bubbled(t, "", func(t *testing.T) {
-		data, s, o := one(t, 300*testBlock)
+		data, s, o := one(t, 60*testBlock)
 		c := open(t, t.TempDir(), 1<<30, s, Options{})
+		c.writer.thrift.slow = 10
+		c.writer.thrift.spend(spillBurst + time.Second)
+		reads(t, c.Open(o), data, 0, o.Size)
 		synctest.Wait()
-		spills := c.spills
-		c.spills = make(chan *block) // as if the disk hung
-		start := time.Now()
-		reads(t, c.Open(o), data, 0, 30*testBlock)
-		if took := time.Since(start); took > 30*spillWait {
-			t.Errorf("it took %v", took)
-		}
-		synctest.Wait()
-		quiet(t, c)
-		c.spills = spills
-		if st := c.Stats(); st.DiskSkipped != 30 {
+		if st := c.Stats(); st.Blocks != 0 || c.writer.unwritten.Load() != 60 {
 			t.Errorf("%+v", st)
+		}
+		time.Sleep(10*time.Second + time.Millisecond)
+		synctest.Wait()
+		if st := c.Stats(); st.Blocks == 0 || st.DiskSkipped > 0 {
+			t.Errorf("after a while: %+v", st)
+		}
+		noErr(t, c.Close()) // writes the rest at once
+		if st := c.Stats(); st.Blocks != 60 {
+			t.Errorf("after Close: %+v", st)
 		}
 	})
 }

@@ -168,11 +168,10 @@ func atEnd(body io.Reader) error {
 
 // deliver hands a block to those who wait, and then to the disk.
 func (t *fetch) deliver(f *flight, b *block) {
+	defer b.release()
 	t.corrupt, t.pause = 0, t.c.pause
-	if !t.c.land(f, b) {
-		b.release()
-		return
+	if t.c.land(f, b) {
+		t.c.spill(b)
+		t.timer.Reset(t.c.o.Patience)
 	}
-	t.c.spill(b)
-	t.timer.Reset(t.c.o.Patience)
 }

@@ -42,9 +42,10 @@ func (f *File) ReadAt(ctx context.Context, p []byte, off int64) (int, error) {
 		return 0, io.EOF
 	}
 	want := p[:min(int64(len(p)), f.o.Size-off)]
+	most := int(f.c.piece * f.o.block)
 	done := 0
 	for done < len(want) {
-		part := want[done:min(done+mostRange, len(want))]
+		part := want[done:min(done+most, len(want))]
 		n, err := f.read(ctx, nil, part, off+int64(done))
 		done += n
 		if err != nil {

@@ -173,5 +173,5 @@ func (c *Cache) missing(o *object, from, to, most int64) iter.Seq2[int64, int64]
 
 // known is called with mu held.
 func (c *Cache) known(id blockID) bool {
-	return c.pending[id] != nil || c.memory.has(id) || c.disk.has(id)
+	return c.pending[id] != nil || c.memory.peek(id) != nil || c.disk.has(id)
 }

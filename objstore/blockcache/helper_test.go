@@ -63,6 +63,7 @@ func open(t testing.TB, dir string, limit int64, s objstore.Store, o Options) *C
 	c, err := New(dir, limit, s, o)
 	noErr(t, err)
 	c.pause = time.Millisecond
+	c.writer.thrift.slow = 0 // what is fetched is written
 	mapped := poison(c.buffers)
 	t.Cleanup(func() {
 		noErr(t, c.Close())
@@ -147,13 +148,13 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// quiet waits until no fetch runs.
+// quiet waits until nothing is fetched or written any more.
 func quiet(t testing.TB, c *Cache) {
 	t.Helper()
 	eventually(t, "all fetches end", func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return len(c.fetches) == 0
+		return len(c.fetches) == 0 && c.writer.unwritten.Load() == 0
 	})
 }
 

@@ -33,7 +33,14 @@ func (s *shelf) get(id blockID) *block {
 	return b
 }
 
-func (s *shelf) has(id blockID) bool { return s.read.Contains(id) || s.fresh.Contains(id) }
+// peek returns a block without regarding it as read, or nil.
+func (s *shelf) peek(id blockID) *block {
+	if b, ok := s.read.Peek(id); ok {
+		return b
+	}
+	b, _ := s.fresh.Peek(id)
+	return b
+}
 
 // add takes over a reference to a block that is not there yet.
 func (s *shelf) add(b *block, fresh bool) {

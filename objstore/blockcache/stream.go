@@ -47,7 +47,7 @@ func (c *Cache) plan(o *object, s *stream, first, behind, window int64) []*fetch
 		return nil
 	}
 	var own []*fetch
-	for from, to := range c.missing(o, first, behind, max(mostRange/o.block, 1)) {
+	for from, to := range c.missing(o, first, behind, c.piece) {
 		t := c.launch(o, from, to, nil)
 		t.waiters++
 		own = append(own, t)
@@ -71,7 +71,7 @@ func (c *Cache) launch(o *object, from, to int64, owner *stream) *fetch {
 // readAhead starts to fetch what is missing in a stream's window, in pieces. One at the window's end waits
 // until it is whole. Called with mu held.
 func (c *Cache) readAhead(o *object, s *stream, from, window int64) {
-	size := min(max(window/4, o.block), mostRange) / o.block
+	size := max(1, min(window/4/o.block, c.piece))
 	to := (min(s.next+window, s.end) + o.block - 1) / o.block
 	for a, b := range c.missing(o, from, to, size) {
 		if b-a == size || b < to || s.next+window >= s.end {
