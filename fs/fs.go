@@ -192,6 +192,9 @@ func (f *FS) Close(ctx context.Context) error {
 	return errors.Join(f.settler.settle(ctx), f.db.Flush(ctx))
 }
 
+// Remote tells whether the store is one that can't take over local files: what is written passes through the core, which sends it there.
+func (f *FS) Remote() bool { return f.remote != nil }
+
 // Now is the core's clock.
 func (f *FS) Now() time.Time { return f.opts.Now() }
 

@@ -63,9 +63,14 @@ func TestGCLeavesWhatIsNotOurs(t *testing.T) {
 	for _, key := range append(keys, "rdp/binarystreamobject/assets/o@_@g.txt") {
 		c.putObject(key, "x")
 	}
+	must(c.mem.Store.NewUpload(t.Context(), "photo.jpg"))(t)
+	must(c.mem.Store.NewUpload(t.Context(), "rdp/binarystreamobject/assets/u@_@g.txt"))(t)
 	r := must(c.GC(t.Context(), true))(t)
-	if r.Orphans != 1 {
-		t.Errorf("removed %d objects, want the one orphan", r.Orphans)
+	if r.Orphans != 1 || r.Uploads != 1 {
+		t.Errorf("removed %+v, want one orphan and one upload", r)
+	}
+	if open := c.openUploads(); len(open) != 1 || open[0].Key != "photo.jpg" {
+		t.Errorf("open uploads are %+v", open)
 	}
 	for _, key := range keys {
 		if _, err := c.mem.Stat(t.Context(), key); err != nil {

@@ -59,7 +59,7 @@ func (f *FS) collectUnknown(ctx context.Context, known map[string]bool, young ti
 		if err != nil {
 			return err
 		}
-		if known[info.ID] || info.Started.After(young) || f.keys.taken(info.Key) {
+		if known[info.ID] || info.Started.After(young) || !ownKey(info.Key) || f.keys.taken(info.Key) {
 			continue
 		}
 		if err := f.endLeft(ctx, meta.Upload{ID: info.ID, Key: info.Key}); err != nil {

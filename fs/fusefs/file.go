@@ -126,6 +126,9 @@ func (m *mount) opened(of *openFile, flags int, fresh bool, out *fuse.OpenOut) {
 	if !of.writable {
 		out.OpenFlags |= fuse.FOPEN_NOFLUSH
 	}
+	if flags&syscall.O_ACCMODE == syscall.O_WRONLY && m.fs.Remote() { // nobody reads or maps what goes through this handle: no need for pages
+		out.OpenFlags |= fuse.FOPEN_DIRECT_IO
+	}
 	out.Fh = m.files.put(of)
 }
 
@@ -200,7 +203,7 @@ func (m *mount) Fsync(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 
 // commit runs one of the core's commits. Where it changes attributes without the kernel knowing, the kernel was never allowed to keep them.
 func (m *mount) commit(op string, of *openFile, run func(context.Context) error) fuse.Status {
-	ctx, cancel := m.transfer()
+	ctx, cancel := m.saving()
 	defer cancel()
 	of.dirty.Store(false)
 	if err := run(ctx); err != nil {

@@ -72,7 +72,7 @@ func TestPassthroughIsUsed(t *testing.T) {
 		write(t, c.path("f"), random(10_000))
 		c.holds("f", random(10_000))
 		s := c.must(command{Op: "stats"}).Stats
-		if passing := s.Through > 0; passing == (filepath.Base(t.Name()) == "plain") {
+		if passing := s.Through > 0; passing != (filepath.Base(t.Name()) == "passthrough") {
 			t.Errorf("stats %+v", s)
 		}
 	})

@@ -20,7 +20,7 @@ import (
 // unmounted is a mount over a core of its own that no kernel asks. The tests send it requests themselves.
 func unmounted(t *testing.T) *mount {
 	t.Helper()
-	core, closeCore, err := openCore(context.WithoutCancel(t.Context()), t.TempDir(), "rdp") // closed after the end of the test
+	core, closeCore, err := openCore(context.WithoutCancel(t.Context()), config{Data: t.TempDir(), Tenant: "rdp"}) // closed after the end of the test
 	if err != nil {
 		t.Fatal(err)
 	}

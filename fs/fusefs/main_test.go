@@ -21,7 +21,9 @@ import (
 
 	"tote/fs"
 	"tote/meta"
+	"tote/objstore"
 	"tote/objstore/filestore"
+	"tote/objstore/memstore"
 )
 
 // A process that uses its own FUSE mount can deadlock, so the tests mount in a child: the test binary itself, started with childEnv. Parent
@@ -45,6 +47,7 @@ type config struct {
 	Tenant        string
 	Source        string
 	NoPassthrough bool
+	Remote        bool // objects are kept in a store that can't take over files, and that forgets them with the child
 	NoXattrs      bool
 	AllowOther    bool
 	ReadOnly      bool
@@ -77,7 +80,7 @@ func runChild(conf string) error {
 	if c.Tenant == "" {
 		c.Tenant = "rdp"
 	}
-	core, closeCore, err := openCore(ctx, c.Data, c.Tenant)
+	core, closeCore, err := openCore(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -109,25 +112,39 @@ func answer(r reply) {
 }
 
 // openCore opens a core over a directory, with all it keeps there.
-func openCore(ctx context.Context, dir, tenant string) (*fs.FS, func() error, error) {
+func openCore(ctx context.Context, c config) (*fs.FS, func() error, error) {
+	dir := c.Data
 	db, err := meta.Open(ctx, filepath.Join(dir, "tote.db"), meta.Options{NoSync: true})
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, t := range []string{"rdp", tenant} {
+	for _, t := range []string{"rdp", c.Tenant} {
 		if _, err := db.EnsureTenant(ctx, t, 0o755, uint32(os.Getuid()), uint32(os.Getgid()), meta.Relaxed); err != nil {
 			return nil, nil, errors.Join(err, db.Close())
 		}
 	}
-	store, err := filestore.New(filepath.Join(dir, "objects"), filestore.Options{NoSync: true})
+	store, closeStore, err := openStore(c)
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
-	core, err := fs.Open(ctx, db, store, fs.Options{Staging: filepath.Join(dir, "staging"), Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	core, err := fs.Open(ctx, db, store, fs.Options{
+		Staging: filepath.Join(dir, "staging"), PartSize: 1 << 20, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	})
 	if err != nil {
-		return nil, nil, errors.Join(err, store.Close(), db.Close())
+		return nil, nil, errors.Join(err, closeStore(), db.Close())
 	}
-	return core, func() error { return errors.Join(core.Close(ctx), store.Close(), db.Close()) }, nil
+	return core, func() error { return errors.Join(core.Close(ctx), closeStore(), db.Close()) }, nil
+}
+
+func openStore(c config) (objstore.Store, func() error, error) {
+	if c.Remote {
+		return memstore.New(), func() error { return nil }, nil
+	}
+	store, err := filestore.New(filepath.Join(c.Data, "objects"), filestore.Options{NoSync: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	return store, store.Close, nil
 }
 
 func obey(ctx context.Context, core *fs.FS, srv *Server, tenant string, c command) reply {
@@ -366,12 +383,11 @@ func (c *child) kill() {
 	c.cmd.Wait()
 }
 
-// modes runs a test over a mount with passthrough and one without.
+// modes runs a test over a mount with passthrough, one without, and one over a remote store.
 func modes(t *testing.T, f func(t *testing.T, c *child)) {
-	for _, m := range []struct {
-		name string
-		off  bool
-	}{{"passthrough", false}, {"plain", true}} {
-		t.Run(m.name, func(t *testing.T) { f(t, mountChild(t, config{NoPassthrough: m.off, AllowOther: true})) })
+	for name, c := range map[string]config{
+		"passthrough": {AllowOther: true}, "plain": {AllowOther: true, NoPassthrough: true}, "remote": {AllowOther: true, Remote: true},
+	} {
+		t.Run(name, func(t *testing.T) { f(t, mountChild(t, c)) })
 	}
 }

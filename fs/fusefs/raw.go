@@ -61,6 +61,14 @@ func (m *mount) transfer() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(m.base, ioPatience)
 }
 
+// saving is the context of a commit. What goes to a remote store may take as long as it goes on: the core bounds every call of the store.
+func (m *mount) saving() (context.Context, context.CancelFunc) {
+	if m.fs.Remote() {
+		return context.WithCancel(m.base)
+	}
+	return m.transfer()
+}
+
 // actor is who sent the request.
 func (m *mount) actor(h *fuse.InHeader) *fs.Actor {
 	key := owner{h.Uid, h.Gid}
