@@ -22,7 +22,7 @@ type gatherer struct {
 }
 
 const (
-	gatherOps   = 256 // operations of one transaction
+	gatherOps   = 128 // operations of one transaction
 	gatherBytes = 256 << 10
 )
 
@@ -70,26 +70,28 @@ func (db *DB) settlePending() error {
 	if db.closed.Load() {
 		return errClosed
 	}
-	return db.commitPending()
+	return wrap(db.commitPending())
 }
 
-// commitPending needs mu.
+// commitPending commits what was acknowledged. On a full disk it gets the space held back. It needs mu.
 func (db *DB) commitPending() error {
 	if db.gather.pending.Load() == 0 {
 		return nil
 	}
-	if err := db.begin(); err != nil {
-		return err
-	}
-	_, err := db.commit()
+	err := db.beginAndCommit()
 	if err == nil || !isFull(err) || !db.spendReserve() {
 		return err
 	}
 	db.log.Warn("the disk of the database is full, the space held back goes to what was acknowledged", "path", db.path)
+	return db.beginAndCommit()
+}
+
+// beginAndCommit needs mu.
+func (db *DB) beginAndCommit() error {
 	if err := db.begin(); err != nil {
 		return err
 	}
-	_, err = db.commit()
+	_, err := db.commit()
 	return err
 }
 
@@ -154,8 +156,11 @@ func (db *DB) rollback() error {
 	return db.w.run("ROLLBACK")
 }
 
-// gathers tells whether an operation may wait in the open transaction for others.
-func (db *DB) gathers(d Durability) bool { return d == Relaxed && db.gather.log != nil }
+// gathers tells whether an operation may wait in the open transaction for others. Without space held back it may not: what was acknowledged must
+// find room when it is committed.
+func (db *DB) gathers(d Durability) bool {
+	return d == Relaxed && db.gather.log != nil && db.reserved.Load()
+}
 
 // gatherOne runs fn in the open transaction and leaves it open. It needs mu.
 func (db *DB) gatherOne(fn func(*tx) error) error {
