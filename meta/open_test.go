@@ -79,7 +79,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ path, want string }{
-		{newer, "schema 9, this program knows up to 3"},
+		{newer, "schema 9, this program knows up to 4"},
 		{newer, newer},
 		{garbage, garbage},
 		{filepath.Join(t.TempDir(), "none", "tote.db"), "no such file"},
@@ -242,9 +242,9 @@ func TestCloseWithWaitingReader(t *testing.T) {
 // TestFixture opens a database of every released schema. TOTE_WRITE_FIXTURE=1 writes the one of this schema.
 func TestFixture(t *testing.T) {
 	if os.Getenv("TOTE_WRITE_FIXTURE") != "" {
-		writeFixture(t, filepath.Join("testdata", "schema-v3.db"))
+		writeFixture(t, filepath.Join("testdata", "schema-v4.db"))
 	}
-	for _, name := range []string{"schema-v1.db", "schema-v2.db", "schema-v3.db"} {
+	for _, name := range []string{"schema-v1.db", "schema-v2.db", "schema-v3.db", "schema-v4.db"} {
 		t.Run(name, func(t *testing.T) { openFixture(t, filepath.Join("testdata", name)) })
 	}
 }
@@ -278,8 +278,11 @@ func openFixture(t *testing.T, fixture string) {
 	if u, err := db.GetUser(t.Context(), "rdp", "admin"); err != nil || u.Roles[0] != "admin" {
 		t.Errorf("user is %+v, %v", u, err)
 	}
-	if e, err := db.EventList(t.Context(), EventQuery{Tenant: "rdp", Limit: 9}); strings.HasSuffix(fixture, "v3.db") && (err != nil || len(e) != 1 || e[0].Partial == nil) {
+	if e, err := db.EventList(t.Context(), EventQuery{Tenant: "rdp", Limit: 9}); fixture >= filepath.Join("testdata", "schema-v3.db") && (err != nil || len(e) != 1 || e[0].Partial == nil) {
 		t.Errorf("events are %+v, %v", e, err)
+	}
+	if c, err := db.Clients(t.Context(), "rdp"); strings.HasSuffix(fixture, "v4.db") && (err != nil || len(c) != 1 || len(c[0].Key) != 1) {
+		t.Errorf("clients are %+v, %v", c, err)
 	}
 	wantEqual(t, "intents", intents(t, db), []string{"toteBag@_@1.png"})
 	mkfile(t, db, walked[0].Ino, "new")
@@ -319,6 +322,8 @@ func writeFixture(t *testing.T, fixture string) {
 		db.BeginUpload(t.Context(), Upload{ID: "u", Key: "k"}, Relaxed),
 		db.PutSetting(t.Context(), "s", []byte("v"), Relaxed),
 		db.AddRelations(t.Context(), []Relation{{"rdp", m.ID, KindAddition, f.Ino}}, Relaxed),
+		db.AddClient(t.Context(), Client{Tenant: "rdp", ID: "c", Key: []byte("k"), Roles: []string{"editor"}}, Relaxed),
+		db.PutTenantOptions(t.Context(), "rdp", []byte("{}"), Relaxed),
 		db.PutToken(t.Context(), Token{Hash: []byte("h"), Tenant: "rdp", User: "admin", Expires: time.Unix(9e9, 0)}, Relaxed),
 		db.Close(),
 	} {
