@@ -159,7 +159,13 @@ type fsckArgs struct {
 }
 
 func (c *control) fsck(ctx context.Context, a fsckArgs, out output) (fs.FsckReport, error) {
-	return c.core.fs.Fsck(ctx, fs.FsckOptions{Deep: a.Deep}, out.line)
+	due := newPace(progressEvery)
+	o := fs.FsckOptions{Deep: a.Deep, Progress: func(done, total int64) {
+		if done == total || due() {
+			out.progress(progress{What: "checking", Done: done, Total: total})
+		}
+	}}
+	return c.core.fs.Fsck(ctx, o, out.line)
 }
 
 type umountArgs struct {

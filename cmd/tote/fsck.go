@@ -38,13 +38,16 @@ func runFsck(c *cli.Context) error {
 	}
 	r := fsckReport{Found: []string{}}
 	asJSON := c.Bool("json")
+	bar := newMeter(c.App.ErrWriter)
 	line := func(problem string) {
 		r.Found = append(r.Found, problem)
 		if !asJSON {
+			bar.end()
 			fmt.Fprintln(c.App.Writer, oneLine(problem))
 		}
 	}
-	if err := ask(c, cfg, needsCore, "fsck", fsckArgs{Deep: c.Bool("deep")}, &r.FsckReport, output{Line: line}); err != nil {
+	err = ask(c, cfg, needsCore, "fsck", fsckArgs{Deep: c.Bool("deep")}, &r.FsckReport, output{Line: line, Progress: bar.show})
+	if bar.end(); err != nil {
 		return err
 	}
 	if asJSON {

@@ -26,7 +26,7 @@ type meter struct {
 // newMeter shows progress on out, which is where errors go: standard output is for results.
 func newMeter(out io.Writer) *meter {
 	f, ok := out.(*os.File)
-	return &meter{out: out, terminal: ok && term.IsTerminal(int(f.Fd())), now: time.Now}
+	return &meter{out: out, terminal: ok && term.IsTerminal(int(f.Fd())), now: time.Now, told: time.Now()}
 }
 
 // show tells how far the command is now.
@@ -71,13 +71,13 @@ func (m *meter) newBar(p progress) *progressbar.ProgressBar {
 	)
 }
 
-// tell prints a line when the last one is old enough, and when another thing begins.
+// tell prints a line when the last one is old enough. What takes less time than that needs none.
 func (m *meter) tell(p progress) {
 	now := m.now()
-	if p.What == m.current.What && now.Sub(m.told) < meterEvery {
+	if now.Sub(m.told) < meterEvery {
 		return
 	}
-	m.current, m.told = p, now
+	m.told = now
 	fmt.Fprintln(m.out, p)
 }
 

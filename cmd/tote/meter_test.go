@@ -10,19 +10,16 @@ import (
 func TestMeterWithoutTerminal(t *testing.T) {
 	var out bytes.Buffer
 	m := newMeter(&out)
-	now := time.Unix(0, 0)
+	now := m.told
 	m.now = func() time.Time { return now }
-	for _, p := range []progress{
-		{What: "uploading", Done: 0, Total: 4 << 20, Bytes: true},
-		{What: "uploading", Done: 1 << 20, Total: 4 << 20, Bytes: true}, // too soon
-		{What: "listing", Done: 7},
-	} {
-		m.show(p)
-	}
+	m.show(progress{What: "uploading", Done: 0, Total: 4 << 20, Bytes: true}) // too soon
+	now = now.Add(meterEvery)
+	m.show(progress{What: "uploading", Done: 1 << 20, Total: 4 << 20, Bytes: true})
+	m.show(progress{What: "listing", Done: 7})
 	now = now.Add(meterEvery)
 	m.show(progress{What: "listing", Done: 1000})
 	m.end()
-	want := "uploading: 0 B of 4.0 MiB (0 %)\nlisting: 7\nlisting: 1000\n"
+	want := "uploading: 1.0 MiB of 4.0 MiB (25 %)\nlisting: 1000\n"
 	if out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}

@@ -1,5 +1,7 @@
 package main
 
+import "time"
+
 // output is what a command tells on its way, besides its result. The functions may be nil.
 type output struct {
 	Line     func(string)   // something that people keep: a problem, a file
@@ -23,5 +25,21 @@ func (o output) line(s string) {
 func (o output) progress(p progress) {
 	if o.Progress != nil {
 		o.Progress(p)
+	}
+}
+
+// progressEvery is how often progress is sent to where it is shown.
+const progressEvery = 100 * time.Millisecond
+
+// newPace returns a function that is true at most once in a period. It belongs to one goroutine at a time.
+func newPace(period time.Duration) func() bool {
+	var last time.Time
+	return func() bool {
+		now := time.Now()
+		if now.Sub(last) < period {
+			return false
+		}
+		last = now
+		return true
 	}
 }
