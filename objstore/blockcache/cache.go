@@ -68,7 +68,7 @@ type Cache struct {
 	stats  counters
 	copies sync.Pool // of *[sendBuffer]byte
 
-	mu      sync.Mutex            // comes after File.mu and before disk.mu
+	mu      sync.Mutex            // comes after File.mu, and before disk.mu and buffers.mu
 	memory  *shelf                // guarded by mu; verified blocks
 	pending map[blockID]*flight   // guarded by mu; blocks on their way into memory
 	fetches map[*fetch]struct{}   // guarded by mu; running

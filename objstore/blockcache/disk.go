@@ -32,6 +32,8 @@ type disk struct {
 	resume atomic.Int64 // when to write again, in Unix nanoseconds
 	quiet  atomic.Int64 // when to log another bad block
 
+	strangers int // files found at the start that are not the cache's
+
 	space sync.Mutex // held while room is made; comes before mu
 	used  int64      // guarded by space; what the files occupy, those being written and other people's included
 
@@ -83,10 +85,17 @@ func (d *disk) read(id blockID, buf []byte) (uint32, bool) {
 	if err == nil && int(s.size) == len(buf) && checksum(buf) == s.crc {
 		return s.crc, true
 	}
-	if d.drop(s) { // else it was evicted this moment
+	if busy(err) {
+		d.errors.Add(1)
+	} else if d.drop(s) { // else it was evicted this moment
 		d.complain(s, err)
 	}
 	return 0, false
+}
+
+// busy says that an error is not the file's fault.
+func busy(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
 }
 
 // complain logs a block that could not be read, at most once a minute: after power loss there may be many.

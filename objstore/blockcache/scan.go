@@ -72,6 +72,9 @@ func openDisk(dir string, limit, block int64, log *slog.Logger) (*disk, error) {
 	for _, f := range all {
 		d.take(f.slot)
 	}
+	if d.strangers > 0 {
+		log.Warn("the cache directory holds files that are not of the cache; they count towards its limit", "dir", dir, "files", d.strangers)
+	}
 	d.trim()
 	return d, nil
 }
@@ -111,7 +114,7 @@ func (d *disk) scan(block int64) (all []found, err error) {
 func (d *disk) judge(e fs.DirEntry, block int64) (found, bool) {
 	path := filepath.Join(d.dir, e.Name())
 	if !strings.HasSuffix(e.Name(), suffix) {
-		d.log.Warn("the cache directory holds something that is not of the cache; it counts towards the limit", "path", path)
+		d.strangers++
 		d.used += total(path)
 		return found{}, false
 	}
