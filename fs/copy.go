@@ -176,7 +176,9 @@ func (f *FS) copyFile(ctx context.Context, a *Actor, src Attr, t Target) error {
 		return err
 	}
 	defer w.Abort()
-	if _, err := w.ReadFrom(r); err != nil {
+	if r.src != nil && f.remote != nil && r.src.file == nil {
+		w.copyOf(r)
+	} else if _, err := w.ReadFrom(r); err != nil {
 		return err
 	}
 	_, _, err = w.Commit(ctx, CommitOptions{ExpectSize: r.Size(), Props: props, ClearSpaces: spacesOf(props), Mtime: src.Mtime})

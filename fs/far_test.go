@@ -504,3 +504,21 @@ func TestManyWritersOfOneFile(t *testing.T) {
 	c.holds("/f", data)
 	c.sound()
 }
+
+func TestCopyIsMadeByTheStore(t *testing.T) {
+	c := newFar(t)
+	for _, n := range []int{0, 100, mib + 5, 5*mib + 7} {
+		want := randomBytes(11, n)
+		src, dst := fmt.Sprint("/a", n), fmt.Sprint("/b", n)
+		ok(t, c.putBytes(src, want))
+		c.mem.sent.Store(0)
+		_, err := c.Copy(t.Context(), c.dav, src, dst, false, true, nil)
+		ok(t, err)
+		if sent := c.mem.sent.Load(); sent > mib {
+			t.Errorf("copying %d bytes sent %d", n, sent)
+		}
+		ok(t, c.putBytes(src, []byte("something else")))
+		c.holds(dst, want)
+	}
+	c.sound()
+}

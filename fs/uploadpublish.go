@@ -17,6 +17,7 @@ type edit struct {
 	key     string
 	size    int64 // of the object
 	length  int64 // bytes of it that count
+	whole   bool  // nothing is changed
 	written *ranges
 	sums    blockSums                                   // of the object
 	summed  bool                                        // sums are known
@@ -136,9 +137,13 @@ func (u *upload) plan(size int64, e *edit) []segment {
 		}
 		u.forget(l)
 	}
+	small := min(u.first, limits.MaxPut)
+	if e != nil && e.whole {
+		small = min(small, copyMin)
+	}
 	var list []segment
 	switch {
-	case size <= min(u.first, limits.MaxPut):
+	case size <= small:
 		return nil
 	case e == nil:
 		list = u.layout.cut(size, 0, true, never)
@@ -155,6 +160,9 @@ func (u *upload) plan(size int64, e *edit) []segment {
 	}
 	return list
 }
+
+// copyMin is the size above which an object is copied by the store: that takes more calls than a small one is worth.
+const copyMin = 1 << 20
 
 // never is for a file that is all new.
 func never(span) bool { return false }

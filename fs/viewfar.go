@@ -113,14 +113,21 @@ func (v *view) edit(ctx context.Context) (*edit, error) {
 	if src.file != nil { // waits in staging itself
 		return nil, v.fetch(ctx, span{0, w.size})
 	}
-	e := &edit{key: src.version.Key, size: src.version.Size, length: w.baseLen, written: &w.written, fill: v.fetch}
-	e.sums, e.summed = sumsOf(src.version, src.object)
-	e.read = func(ctx context.Context, s span) ([]byte, error) {
-		b := make([]byte, s.end-s.off)
-		_, err := src.readAt(ctx, v.f, b, s.off)
+	e := src.asBase(v.f, &w.written, w.baseLen)
+	e.fill = v.fetch
+	return e, nil
+}
+
+// asBase is what a new object takes from the object of s: up to length, where nothing was written. The caller says how the rest gets into its file.
+func (s *source) asBase(f *FS, written *ranges, length int64) *edit {
+	e := &edit{key: s.version.Key, size: s.version.Size, length: length, written: written}
+	e.sums, e.summed = sumsOf(s.version, s.object)
+	e.read = func(ctx context.Context, at span) ([]byte, error) {
+		b := make([]byte, at.end-at.off)
+		_, err := s.readAt(ctx, f, b, at.off)
 		return b, ignoreEOF(err)
 	}
-	return e, nil
+	return e
 }
 
 // stretch gives the work file its length; a hole at its end reads as zeros.

@@ -40,6 +40,7 @@ type Writer struct {
 	file  *os.File
 	stage string
 	up    *upload // to a remote store, nil on the embedded one
+	base  *edit   // what the bytes are a copy of, nil when they were written
 	size  int64
 	held  int64
 	sent  int64       // bytes whose write-back has been started
@@ -229,6 +230,17 @@ func (w *Writer) pushOut() {
 	// Only a hint to the kernel: the fsync at Commit is what counts.
 	_ = unix.SyncFileRange(int(w.file.Fd()), w.sent, w.size-w.sent, unix.SYNC_FILE_RANGE_WRITE)
 	w.sent = w.size
+}
+
+// copyOf makes the content that of a version in a remote store, which copies the bytes itself when there are many. The Reader stays open until Commit.
+func (w *Writer) copyOf(r *Reader) {
+	w.size, w.up.seq = r.size, nil
+	w.base = r.src.asBase(w.f, &ranges{}, r.size)
+	w.base.whole = true
+	w.base.fill = func(_ context.Context, s span) error {
+		_, err := io.Copy(io.NewOffsetWriter(w.file, s.off), io.NewSectionReader(r, s.off, s.end-s.off))
+		return err
+	}
 }
 
 // broken remembers the first failure.

@@ -111,7 +111,7 @@ func (w *Writer) publish(ctx context.Context, args *meta.CommitArgs) error {
 
 // publishRemote sends what has not been sent yet. The staging file need not be on the disk: the store is asked to keep the bytes.
 func (w *Writer) publishRemote(ctx context.Context, args *meta.CommitArgs) error {
-	p, err := w.up.publish(ctx, w.size, nil)
+	p, err := w.up.publish(ctx, w.size, w.base)
 	if err != nil {
 		return err
 	}

@@ -131,7 +131,7 @@ func (m *mount) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut
 func (m *mount) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOut) fuse.Status {
 	since := m.now()
 	ino, actor := m.nodes.ino(in.NodeId), m.actor(&in.InHeader)
-	ctx, cancel := m.transfer()
+	ctx, cancel := m.saving()
 	defer cancel()
 	s := attrChange(in, m.fs.Now())
 	if in.Valid&fuse.FATTR_KILL_SUIDGID != 0 {
