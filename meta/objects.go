@@ -1,6 +1,9 @@
 package meta
 
-import "context"
+import (
+	"context"
+	"syscall"
+)
 
 // putObject records what is known of a version's object; nothing costs nothing.
 func (t *tx) putObject(version int64, o Object) error {
@@ -30,4 +33,20 @@ func (db *DB) Object(ctx context.Context, version int64) (o Object, err error) {
 		return err
 	})
 	return o, err
+}
+
+// RedoOf returns the record of an edit that was not applied yet; ENOENT when the version has none.
+func (db *DB) RedoOf(ctx context.Context, version int64) (r Redo, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		found, ok, err := c.one("SELECT "+versionCols+`, r.base_key, r.ranges FROM redos r CROSS JOIN versions v ON v.id = r.version
+			WHERE r.version = ? AND v.state = 3`, version)
+		if err == nil && !ok {
+			err = syscall.ENOENT
+		}
+		if err == nil {
+			r = Redo{Version: scanVersion(found), BaseKey: found.text(11), Ranges: found.bytes(12)}
+		}
+		return err
+	})
+	return r, err
 }

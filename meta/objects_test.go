@@ -77,3 +77,31 @@ func TestObjectOfAVersionThatWasStaged(t *testing.T) {
 		t.Errorf("a version came from nowhere: %v", err)
 	}
 }
+
+func TestRedoOf(t *testing.T) {
+	db := newDB(t)
+	f := mkfile(t, db, RootIno, "f")
+	done, err := db.Commit(t.Context(), CommitArgs{
+		Ino: f.Ino, GUID: "g", Key: "k", Size: 4, State: StateRedo, Staging: "st", Redo: &Redo{BaseKey: "base", Ranges: []byte("r")},
+		Object: Object{ETag: "of the base"},
+	}, Relaxed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := db.RedoOf(t.Context(), done.Version.ID)
+	if err != nil || r.Version != done.Version || r.BaseKey != "base" || string(r.Ranges) != "r" {
+		t.Errorf("record is %+v, %v", r, err)
+	}
+	if live, err := db.LiveKey(t.Context(), "base"); err != nil || !live {
+		t.Errorf("the base is live: %v, %v", live, err)
+	}
+	if err := db.MarkStored(t.Context(), []Stored{{ID: done.Version.ID, Key: "k", Object: Object{ETag: "e"}}}, Relaxed); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.RedoOf(t.Context(), done.Version.ID); err != syscall.ENOENT {
+		t.Errorf("after it was stored: %v", err)
+	}
+	if o, err := db.Object(t.Context(), done.Version.ID); err != nil || o.ETag != "e" {
+		t.Errorf("object is %+v, %v", o, err)
+	}
+}
