@@ -49,12 +49,13 @@ type slot struct {
 	id   blockID
 	crc  uint32
 	size uint32
+	cost uint32 // what the file counts for
 
 	prev, next *slot // in the order of use
 	elder, kid *slot // among those of one key
 }
 
-// charge is what a file of some size counts for.
+// charge is what a file of some size counts for, at least.
 func charge(size int64) int64 { return (size + page - 1) / page * page }
 
 // touch finds a block and makes it the one used last.
@@ -124,8 +125,9 @@ func (d *disk) write(id blockID, crc uint32, data []byte) {
 		return
 	}
 	path := filepath.Join(d.dir, fileName(id, crc))
-	err := d.create(path, data)
-	if err == nil && d.add(&slot{id: id, crc: crc, size: uint32(len(data))}) {
+	cost, err := d.create(path, data)
+	if err == nil && d.add(&slot{id: id, crc: crc, size: uint32(len(data)), cost: uint32(max(cost, need))}) {
+		d.giveBack(min(need-cost, 0)) // a file system may have larger units
 		if d.broken.Swap(false) {
 			d.log.Info("the cache directory can be written again", "dir", d.dir)
 		}
@@ -140,13 +142,13 @@ func (d *disk) write(id blockID, crc uint32, data []byte) {
 	}
 }
 
-// create writes a file. A directory that somebody removed is made again.
-func (d *disk) create(path string, data []byte) error {
-	err := writeFile(path, data)
+// create writes a file and returns what it occupies. A directory that somebody removed is made again.
+func (d *disk) create(path string, data []byte) (cost int64, err error) {
+	cost, err = writeFile(path, data)
 	if errors.Is(err, fs.ErrNotExist) && os.MkdirAll(d.dir, 0o700) == nil {
-		err = writeFile(path, data)
+		return writeFile(path, data)
 	}
-	return err
+	return cost, err
 }
 
 // trouble stops writing for a while. Only the first of several errors in a row is logged.
@@ -214,7 +216,7 @@ func (d *disk) evict() bool {
 		d.trouble(err) // it stays counted
 		return false
 	}
-	d.used -= charge(int64(s.size))
+	d.used -= int64(s.cost)
 	return true
 }
 
@@ -230,7 +232,7 @@ func (d *disk) drop(s *slot) bool {
 	ok := d.forget(s)
 	d.mu.Unlock()
 	if ok && removed(os.Remove(filepath.Join(d.dir, fileName(s.id, s.crc)))) {
-		d.giveBack(charge(int64(s.size)))
+		d.giveBack(int64(s.cost))
 	}
 	return ok
 }

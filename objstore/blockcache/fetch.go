@@ -115,7 +115,10 @@ func (t *fetch) attempt() error {
 
 // open calls the store for all that is left.
 func (t *fetch) open() (io.ReadCloser, error) {
-	_, n := t.upcoming()
+	f, n := t.upcoming()
+	if f == nil {
+		return nil, errDropped
+	}
 	off := n * t.o.block
 	size := min((t.first+int64(len(t.flights)))*t.o.block, t.o.Size) - off
 	t.c.stats.fetches.Add(1)

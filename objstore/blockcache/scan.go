@@ -129,8 +129,9 @@ func (d *disk) judge(e fs.DirEntry, block int64) (found, bool) {
 		}
 		return found{}, false
 	}
-	d.used += charge(info.Size())
-	return found{&slot{id: id, crc: crc, size: uint32(info.Size())}, lastUse(info)}, true
+	cost := occupied(info)
+	d.used += cost
+	return found{&slot{id: id, crc: crc, size: uint32(info.Size()), cost: uint32(cost)}, lastUse(info)}, true
 }
 
 // total is what a file, or everything in a directory, occupies.
@@ -185,12 +186,16 @@ func readFile(path string, buf []byte) error {
 	return nil
 }
 
-// writeFile makes a file that must not exist yet.
-func writeFile(path string, data []byte) error {
+// writeFile makes a file that must not exist yet, and returns what it occupies.
+func writeFile(path string, data []byte) (int64, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	_, err = f.Write(data)
-	return errors.Join(err, f.Close())
+	info, serr := f.Stat()
+	if err = errors.Join(err, serr, f.Close()); err != nil {
+		return 0, err
+	}
+	return occupied(info), nil
 }
