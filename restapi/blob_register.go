@@ -165,17 +165,8 @@ func listOf(text string) []string {
 // own goes.
 func (p *blobPut) registered(find finder, o, row *object, info fs.Info, shared bool) error {
 	docs, tenant := p.s.docs, p.actor.Tenant
-	rows, err := docs.BSOsByKey(find.ctx, tenant, p.key)
-	if err != nil {
+	if err := find.bind(p.key, o.id, info.Ino()); err != nil {
 		return err
-	}
-	for _, b := range rows {
-		if b.ID != o.id && b.Ino == 0 {
-			b.Ino = info.Ino()
-			if err := docs.PutBSO(find.ctx, b, nil); err != nil {
-				return err
-			}
-		}
 	}
 	if shared {
 		b := o.row(tenant)

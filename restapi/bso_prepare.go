@@ -31,6 +31,10 @@ func (c *call) prepareUpload(req *bsoRequest) (bsoResult, error) {
 		return bsoResult{}, err
 	}
 	typ := in.typeOr(defaultType)
+	if c.s.opts.Direct != nil {
+		props, err := c.directUpload(key)
+		return prepared(c.actor.Tenant, in.id, typ, props), err
+	}
 	file := originalOr(textOf(in.props[fs.PropOriginalFileName]), key)
 	headers, err := c.uploadHeaders(in, typ, file)
 	if err != nil {
@@ -187,11 +191,11 @@ func (c *call) prepareDownload(req *bsoRequest) (bsoResult, error) {
 	if id == "" {
 		id = uuid.NewString()
 	}
-	g := grant{perms: permDownload, scope: scopeBlob, container: container(c.actor.Tenant, o.typ), key: o.key}
-	props := map[string]any{
-		fs.PropObjectKey: o.key,
-		"downloadURL":    c.s.signedURL(c.base, g, c.claims()),
+	url, err := c.downloadURL(o)
+	if err != nil {
+		return bsoResult{}, err
 	}
+	props := map[string]any{fs.PropObjectKey: o.key, "downloadURL": url}
 	return prepared(c.actor.Tenant, id, in.typeOr(o.typ), props), nil
 }
 

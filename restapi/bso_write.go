@@ -92,6 +92,9 @@ func (c *call) create(req *bsoRequest) (bsoResult, error) {
 	}
 	return c.change("create", in, c.existing, func(old *object) (string, error) {
 		o, err := c.filled(in, old)
+		if err == nil {
+			err = c.adopt(o)
+		}
 		if err != nil {
 			return "", err
 		}

@@ -21,6 +21,7 @@ type Options struct {
 	Now            func() time.Time // the core's clock
 	MaxFile        int64            // bytes of one file, 5 GiB
 	MaxJSON        int64            // bytes of one JSON document, 1 MiB
+	Direct         Direct           // hands out URLs of the object store; nil: all bytes pass this server
 	URLLife        time.Duration    // how long a signed URL works, 1 hour
 	Skew           time.Duration    // how long after its expiry it still works, 1 minute
 
@@ -143,6 +144,9 @@ func Handles(path string) bool {
 
 // Public tells whether a request needs no login: the signature of a blob URL is its credential.
 func Public(r *http.Request) bool { return familyOf(r.URL.Path) == familyBlob }
+
+// ForPrograms tells whether a path belongs to the service whose clients are programs with an id and a secret rather than people.
+func ForPrograms(path string) bool { return familyOf(path) == familyBSO }
 
 // Unauthorized answers a request that has no valid credentials, in the form the clients of its route expect: 401 with a JSON error and a
 // challenge for the inventory family, 401 with the envelope and code GE001 for binary stream objects.
