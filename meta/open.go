@@ -137,10 +137,10 @@ func (db *DB) open() error {
 	if db.w, err = openConn(db.path, false, writerPragmas()); err != nil {
 		return err
 	}
-	if err := db.upgrade(); err != nil {
+	if err := db.w.script(tempSchema); err != nil { // the operations of the last run may need it
 		return err
 	}
-	if err := db.w.script(tempSchema); err != nil {
+	if err := db.upgrade(); err != nil {
 		return err
 	}
 	db.readers = make(chan *conn, db.opts.ReadConns)
