@@ -112,7 +112,7 @@ func (db *DB) begin() error {
 	if db.gather.pending.Load() == 0 {
 		return nil
 	}
-	if err := replay(db.w, db.gather.log.records()); err != nil {
+	if _, err := replay(db.w, db.gather.log.records()); err != nil {
 		return errors.Join(fmt.Errorf("meta: do lost operations again: %w", err), db.rollback())
 	}
 	return nil

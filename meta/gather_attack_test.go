@@ -3,6 +3,7 @@ package meta
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -298,4 +299,92 @@ func TestEveryMethodIsDoneAgain(t *testing.T) {
 		}
 	}
 	wantSound(t, db)
+}
+
+// hold has another process hold the lock of the writer.
+func hold(t *testing.T, path string) (release func()) {
+	t.Helper()
+	other, err := openConn(path, false, pragmas("1000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.run("BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := errors.Join(other.run("ROLLBACK"), other.close()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A start that finds the database locked does not throw away what was acknowledged.
+func TestLockedStartKeepsOps(t *testing.T) {
+	db := slowDB(t, filepath.Join(t.TempDir(), "tote.db"))
+	mkfile(t, db, RootIno, "f")
+	path := crash(t, db)
+	w, err := openConn(path, false, append(writerPragmas(), pragma{"busy_timeout", "1"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := &DB{path: path, w: w, opts: Options{}.withDefaults()}
+	copied.log = copied.opts.Logger
+	release := hold(t, path)
+	if err := copied.replayLeft(); !isBusy(err) {
+		t.Errorf("with a lock: %v", err)
+	}
+	release()
+	if err := w.close(); err != nil {
+		t.Fatal(err)
+	}
+	wantChild(t, slowDB(t, path), "f")
+}
+
+// spoil appends an operation to the log that can't be done again.
+func spoil(t *testing.T, path string, db *DB) {
+	t.Helper()
+	l := &opLog{epoch: db.gather.log.epoch, buf: slices.Clone(db.gather.log.buf), texts: map[string]int{}}
+	for range len(db.gather.log.texts) {
+		l.texts[fmt.Sprint(len(l.texts))] = len(l.texts)
+	}
+	var err error
+	if l.file, err = os.OpenFile(path+"-ops", os.O_RDWR, 0); err != nil {
+		t.Fatal(err)
+	}
+	none := encodeArgs(nil, nil)
+	err = l.append([]statement{{"DELETE FROM changes", none}, {"DELETE FROM no_such_table", none}})
+	if err = errors.Join(err, l.file.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The operations before one that can't be done again are done.
+func TestOpsBeforeABadOne(t *testing.T) {
+	db := slowDB(t, filepath.Join(t.TempDir(), "tote.db"))
+	mkfile(t, db, RootIno, "f")
+	want, path := dump(t, db), crash(t, db)
+	spoil(t, path, db)
+	copied := slowDB(t, path)
+	differ(t, "after a crash", dump(t, copied), want)
+	if kept, err := filepath.Glob(path + "-ops-*"); err != nil || len(kept) != 1 {
+		t.Errorf("kept %q, %v", kept, err)
+	}
+}
+
+// A program that is too old for the database leaves alone what a newer one acknowledged.
+func TestOlderProgramKeepsOps(t *testing.T) {
+	db := slowDB(t, filepath.Join(t.TempDir(), "tote.db"))
+	if err := db.w.script("PRAGMA user_version=99"); err != nil {
+		t.Fatal(err)
+	}
+	mkfile(t, db, RootIno, "f")
+	path := crash(t, db)
+	spoil(t, path, db)
+	want := read(t, path+"-ops")
+	if _, err := Open(t.Context(), path, Options{}); err == nil || !strings.Contains(err.Error(), "use a newer one") {
+		t.Errorf("opened: %v", err)
+	}
+	if kept, err := os.ReadFile(path + "-ops"); err != nil || string(kept) != string(want) {
+		t.Errorf("its log has changed: %v", err)
+	}
 }

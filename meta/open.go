@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -164,7 +165,11 @@ func (db *DB) upgrade() error {
 	if err != nil {
 		return err
 	}
-	if r != nil {
+	newer, err := db.w.newer()
+	if err != nil {
+		return err
+	}
+	if r != nil && !newer {
 		if err := db.replayLeft(); err != nil {
 			return fmt.Errorf("meta: do again what the last run acknowledged: %w", err)
 		}
@@ -173,6 +178,20 @@ func (db *DB) upgrade() error {
 }
 
 // startWorkers comes last: the log exists by now, and its name is made durable before anyone relies on its bytes.
+// newer tells that the schema is of a program after this one, which migrate refuses.
+func (c *conn) newer() (bool, error) {
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return false, err
+	}
+	text, err := c.pragma("user_version")
+	if err != nil {
+		return false, err
+	}
+	have, err := strconv.Atoi(text)
+	return have > len(names), err
+}
+
 func (db *DB) startWorkers() error {
 	wal, err := os.OpenFile(db.path+"-wal", os.O_RDWR, 0)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"github.com/mattn/go-sqlite3"
 )
 
 // opLog is a file with the statements of the operations in the open transaction. It is written without a flush: it is there for the death of the
@@ -228,10 +230,10 @@ func (r *opReader) args() []any {
 	return args
 }
 
-// replay runs the statements of records in the transaction that is open.
-func replay(c *conn, records [][]byte) error {
+// replay runs the statements of records in the transaction that is open, and returns how many records it has done.
+func replay(c *conn, records [][]byte) (int, error) {
 	var texts []string
-	for _, body := range records {
+	for done, body := range records {
 		r := &opReader{b: body}
 		for len(r.b) > 0 {
 			n := r.uvarint()
@@ -243,14 +245,14 @@ func replay(c *conn, records [][]byte) error {
 				r.err = errOps
 			}
 			if r.err != nil {
-				return r.err
+				return done, r.err
 			}
 			if err := c.run(texts[n], args...); err != nil {
-				return err
+				return done, err
 			}
 		}
 	}
-	return nil
+	return len(records), nil
 }
 
 // epoch is the last transaction of the operation log that the database has.
@@ -266,7 +268,8 @@ func (c *conn) setEpoch(n int64) error {
 	return c.run("INSERT INTO counters (name, value) VALUES ('ops', ?) ON CONFLICT DO UPDATE SET value = excluded.value", n)
 }
 
-// replayLeft does what the last run acknowledged and did not commit. A log that makes no sense is set aside, so that the start needs nobody.
+// replayLeft does what the last run acknowledged and did not commit. When an operation makes no sense the log is set aside, after those before it
+// were done, so that the start needs nobody.
 func (db *DB) replayLeft() error {
 	data, err := readLeft(db.opsPath())
 	if err != nil || len(data) == 0 {
@@ -280,20 +283,40 @@ func (db *DB) replayLeft() error {
 	if len(records) == 0 {
 		return nil
 	}
-	if err = db.replayIn(records, epoch+1); err == nil || isFull(err) || isBroken(err) {
+	good, err := db.replayIn(records, epoch+1)
+	if !isSenseless(err) {
 		return err
 	}
-	aside := db.opsPath() + "-" + strconv.FormatInt(time.Now().Unix(), 10)
-	db.log.Error("meta: operations of the last run can't be done again; their log was kept", "log", aside, "err", err)
+	aside := db.opsPath() + "-" + strconv.FormatInt(time.Now().UnixNano(), 10)
+	db.log.Error("meta: operations of the last run can't be done again; their log is kept", "log", aside, "done", good, "of", len(records), "err", err)
+	if _, err := db.replayIn(records[:good], epoch+1); err != nil {
+		return err
+	}
 	return os.Rename(db.opsPath(), aside)
 }
 
-// replayIn replays records in a transaction of their own.
-func (db *DB) replayIn(records [][]byte, epoch int64) error {
-	if err := db.w.run("BEGIN IMMEDIATE"); err != nil {
-		return err
+// isSenseless says that a statement of the log would fail at any time. Everything else may be over at the next start.
+func isSenseless(err error) bool {
+	var e sqlite3.Error
+	if !errors.As(err, &e) {
+		return errors.Is(err, errOps)
 	}
-	err := replay(db.w, records)
+	switch e.Code {
+	case sqlite3.ErrError, sqlite3.ErrConstraint, sqlite3.ErrMismatch, sqlite3.ErrTooBig, sqlite3.ErrRange:
+		return true
+	}
+	return false
+}
+
+// replayIn replays records in a transaction of their own, which gets the epoch. It returns how many it has done.
+func (db *DB) replayIn(records [][]byte, epoch int64) (done int, err error) {
+	if err := db.w.run("BEGIN IMMEDIATE"); err != nil {
+		return 0, err
+	}
+	done, err = replay(db.w, records)
+	if err == nil {
+		err = db.w.run("INSERT INTO counters (name, value) VALUES ('ops', 0) ON CONFLICT DO NOTHING")
+	}
 	if err == nil {
 		err = db.w.setEpoch(epoch)
 	}
@@ -303,7 +326,7 @@ func (db *DB) replayIn(records [][]byte, epoch int64) error {
 	if err != nil && !db.w.raw.AutoCommit() {
 		err = errors.Join(err, db.w.run("ROLLBACK"))
 	}
-	return err
+	return done, err
 }
 
 func readLeft(path string) ([]byte, error) {
