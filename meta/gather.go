@@ -3,7 +3,9 @@ package meta
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -26,16 +28,26 @@ const (
 	gatherBytes = 256 << 10
 )
 
-// startGathering opens the operation log. What the last run left in it has been replayed.
+// errUncommitted is wrapped by errors of the transaction of what was acknowledged, which are not those of the operation that meets them.
+var errUncommitted = errors.New("meta: acknowledged operations can't be committed yet")
+
+// startGathering opens the operation log. What the last run left in it has been replayed. The epochs of every run begin at random: those of a
+// run whose end was lost with the power don't come again, and neither do those in a log that is older than a database restored from a copy.
+// Without space for it operations have transactions of their own, as on any disk that is full.
 func (db *DB) startGathering() error {
 	if db.opts.Gather < 0 {
 		return nil
 	}
-	epoch, err := db.w.epoch()
-	if err != nil {
-		return err
+	epoch := rand.Int64N(1 << 62)
+	_, err := db.replayIn(nil, epoch)
+	if err == nil {
+		db.gather.log, err = openOpLog(db.opsPath(), epoch+1)
 	}
-	if db.gather.log, err = openOpLog(db.opsPath(), epoch+1); err != nil {
+	if isFull(err) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		db.log.Warn("the disk is full, every operation of the database is written by itself", "path", db.path)
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	db.gather.wait = db.opts.Gather

@@ -388,3 +388,25 @@ func TestOlderProgramKeepsOps(t *testing.T) {
 		t.Errorf("its log has changed: %v", err)
 	}
 }
+
+// After a second power loss the log on the disk may still be that of before the first one: its operations belong to a history that is gone.
+func TestOpsOfALostFuture(t *testing.T) {
+	first := slowDB(t, filepath.Join(t.TempDir(), "tote.db"))
+	mkdurable(t, first, "both")
+	path := crash(t, first)
+	for i := range 5 {
+		mkdurable(t, first, fmt.Sprint("lost", i))
+	}
+	mkfile(t, first, RootIno, "future")
+	ops := read(t, first.path+"-ops")
+	second := slowDB(t, path)
+	for i := range 6 {
+		mkdurable(t, second, fmt.Sprint("kept", i))
+		third := crash(t, second)
+		write(t, third+"-ops", ops)
+		copied := slowDB(t, third)
+		if got := names(t, copied, RootIno); slices.Contains(got, "future") {
+			t.Errorf("after %d operations: the root has %q", i, got)
+		}
+	}
+}

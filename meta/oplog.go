@@ -265,7 +265,7 @@ func (c *conn) epoch() (int64, error) {
 }
 
 func (c *conn) setEpoch(n int64) error {
-	return c.run("INSERT INTO counters (name, value) VALUES ('ops', ?) ON CONFLICT DO UPDATE SET value = excluded.value", n)
+	return c.run("UPDATE counters SET value = ? WHERE name = 'ops'", n)
 }
 
 // replayLeft does what the last run acknowledged and did not commit. When an operation makes no sense the log is set aside, after those before it
@@ -277,6 +277,7 @@ func (db *DB) replayLeft() error {
 	}
 	epoch, err := db.w.epoch()
 	if err != nil {
+		// setEpoch needs the counter, which startGathering has made.
 		return err
 	}
 	records := splitRecords(data, epoch+1)
