@@ -162,24 +162,25 @@ func (c *conn) one(text string, args ...any) (row, bool, error) {
 var errStop = errors.New("stop")
 
 // each calls fn for every row. fn must not use the same statement.
-func (c *conn) each(fn func(row) error, text string, args ...any) error {
+func (c *conn) each(fn func(row) error, text string, args ...any) (err error) {
 	s, rows, err := c.start(text, args)
 	if err != nil {
 		return err
 	}
+	defer func() { // also when fn panics: a cursor that stays open keeps the log from starting again
+		if cerr := rows.Close(); err == nil {
+			err = cerr
+		}
+	}()
 	for err == nil {
 		if err = rows.Next(s.row); err == nil {
 			err = fn(s.row)
 		}
 	}
-	cerr := rows.Close()
 	if err == io.EOF || err == errStop {
 		err = nil
 	}
-	if err != nil {
-		return err
-	}
-	return cerr
+	return err
 }
 
 // start binds the arguments and takes the first step. Query is used for statements without rows too: the driver

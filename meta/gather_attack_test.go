@@ -410,3 +410,24 @@ func TestOpsOfALostFuture(t *testing.T) {
 		}
 	}
 }
+
+// A function that panics while rows are read leaves no cursor in the log behind.
+func TestPanicWhileReading(t *testing.T) {
+	db := slowDB(t, filepath.Join(t.TempDir(), "tote.db"))
+	dir := mkdir(t, db, RootIno, "d")
+	mkdir(t, db, dir, "e")
+	mkdir(t, db, RootIno, "to")
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = db.Rename(t.Context(), RenameArgs{OldParent: RootIno, OldName: "to", NewParent: RootIno, NewName: "d", Flags: RenameTree,
+			Keep: func(Ino) bool { panic("keep") }}, Relaxed)
+	}()
+	mkfile(t, db, RootIno, "f")
+	if err := db.settlePending(); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.ckpt.restart(); err != nil || db.ckpt.retryAt != 0 {
+		t.Errorf("the log can't start again: %d, %v", db.ckpt.retryAt, err)
+	}
+	wantSound(t, db)
+}
