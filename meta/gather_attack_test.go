@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -408,6 +409,27 @@ func TestOpsOfALostFuture(t *testing.T) {
 		if got := names(t, copied, RootIno); slices.Contains(got, "future") {
 			t.Errorf("after %d operations: the root has %q", i, got)
 		}
+	}
+}
+
+// What the last run left in the page cache is on disk when a flush has returned.
+func TestFlushAfterCrash(t *testing.T) {
+	db := slowDB(t, filepath.Join(t.TempDir(), "tote.db"))
+	mkfile(t, db, RootIno, "f")
+	var syncs atomic.Int64
+	copied, err := Open(t.Context(), crash(t, db), Options{syncWAL: func(f *os.File) error {
+		syncs.Add(1)
+		return dataSync(f)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantChild(t, copied, "f")
+	if err := copied.Flush(t.Context()); err != nil || syncs.Load() == 0 {
+		t.Errorf("%d flushes, %v", syncs.Load(), err)
+	}
+	if err := copied.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

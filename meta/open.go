@@ -206,6 +206,7 @@ func (db *DB) startWorkers() error {
 	}
 	db.flush = newFlusher(wal, db.opts)
 	db.ckpt = newCheckpointer(db, c, wal)
+	db.flush.committed() // what the last run and this start have left in the log
 	return nil
 }
 
