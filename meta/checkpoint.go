@@ -70,7 +70,7 @@ func (k *checkpointer) loop() {
 // kernel has already dropped.
 func (k *checkpointer) report(err error) {
 	k.db.log.Error("meta: checkpoint", "path", k.db.path, "err", err)
-	if isBroken(err) {
+	if isBroken(err) && !errors.Is(err, errUncommitted) {
 		k.db.flush.fail(err)
 	}
 }

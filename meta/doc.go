@@ -6,10 +6,11 @@
 // Every method is one operation: all of it is done, or nothing. There is one writing connection and a small pool of reading ones. Relaxed
 // operations share a SQLite transaction, which is committed when it has many of them, when 50 ms have passed, before a durable operation returns, and
 // before another connection reads. Until then an operation log beside the database (opLog, NAME-ops) holds their statements: the death of the
-// process loses nothing that was acknowledged, and a transaction that the disk refused is done again. A reader waits for the writer only while such
+// process loses nothing that was acknowledged, and a transaction that the disk refused is done again. On a full disk operations no longer share one,
+// and what was acknowledged before is read from the writer's connection until it can be committed. A reader waits for the writer only while such
 // operations wait for their commit. A mutation looks at its context before it begins and then runs to its end.
 // Functions given to a method (Check, Keep) run inside the transaction, under the writer's lock: they may run twice,
-// must be quick and must not call the DB.
+// must be quick and must not call the DB, not even to read: that would wait for the very transaction.
 //
 // # Durability
 //

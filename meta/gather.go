@@ -19,13 +19,14 @@ type gatherer struct {
 	timer *time.Timer
 
 	open    bool         // a transaction is open; guarded by DB.mu
+	doubt   bool         // the last COMMIT failed, after which it is not known what is in the write-ahead log; guarded by DB.mu
 	pending atomic.Int64 // acknowledged operations that are not committed; written under DB.mu
 	rec     recorder     // of the operation that runs; guarded by DB.mu
 }
 
 const (
-	gatherOps   = 128 // operations of one transaction
-	gatherBytes = 256 << 10
+	gatherOps   = 128       // operations of one transaction
+	gatherBytes = 256 << 10 // of the operation log
 )
 
 // errUncommitted is wrapped by errors of the transaction of what was acknowledged, which are not those of the operation that meets them.
@@ -67,7 +68,7 @@ func (db *DB) commitInTime() {
 		return
 	}
 	if err := db.commitPending(); err != nil {
-		db.log.Error("meta: operations are kept in the operation log, they can't be committed yet", "path", db.path, "err", err)
+		db.log.Error("meta: operations are kept in the operation log", "path", db.path, "err", err)
 		db.gather.timer.Reset(time.Second)
 	}
 }
@@ -82,28 +83,33 @@ func (db *DB) settlePending() error {
 	if db.closed.Load() {
 		return errClosed
 	}
-	return wrap(db.commitPending())
+	return db.commitPending()
 }
 
-// commitPending commits what was acknowledged. On a full disk it gets the space held back. It needs mu.
+// commitPending needs mu. On a full disk what was acknowledged gets half of the reserve; the rest is left for deletions.
 func (db *DB) commitPending() error {
 	if db.gather.pending.Load() == 0 {
 		return nil
 	}
-	err := db.beginAndCommit()
-	if err == nil || !isFull(err) || !db.spendReserve() {
-		return err
+	err := db.commitOnce()
+	for i := 0; i < busyRetries && isBusy(err); i++ {
+		err = db.commitOnce()
 	}
-	db.log.Warn("the disk of the database is full, the space held back goes to what was acknowledged", "path", db.path)
-	return db.beginAndCommit()
+	if isFull(err) && db.spendReserve(reserveSize/2) {
+		db.log.Warn("the disk of the database is full, space held back goes to what was acknowledged", "path", db.path)
+		err = db.commitOnce()
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUncommitted, err)
+	}
+	return nil
 }
 
-// beginAndCommit needs mu.
-func (db *DB) beginAndCommit() error {
-	if err := db.begin(); err != nil {
-		return err
+func (db *DB) commitOnce() error {
+	err := db.begin()
+	if err == nil {
+		_, err = db.commit()
 	}
-	_, err := db.commit()
 	return err
 }
 
@@ -113,11 +119,7 @@ func (db *DB) begin() error {
 	if db.gather.open {
 		return nil
 	}
-	err := db.w.run("BEGIN IMMEDIATE")
-	for i := 0; i < busyRetries && isBusy(err); i++ {
-		err = db.w.run("BEGIN IMMEDIATE")
-	}
-	if err != nil {
+	if err := db.w.run("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	db.gather.open = true
@@ -143,10 +145,7 @@ func (db *DB) commit() (uint64, error) {
 		}
 	}
 	err := db.w.run("COMMIT")
-	for i := 0; i < busyRetries && isBusy(err); i++ {
-		err = db.w.run("COMMIT")
-	}
-	if err != nil {
+	if db.gather.doubt = err != nil; err != nil {
 		return 0, errors.Join(err, db.rollback())
 	}
 	db.gather.open = false
@@ -168,13 +167,16 @@ func (db *DB) rollback() error {
 	return db.w.run("ROLLBACK")
 }
 
-// gathers tells whether an operation may wait in the open transaction for others. Without space held back it may not: what was acknowledged must
-// find room when it is committed.
-func (db *DB) gathers(d Durability) bool {
-	return d == Relaxed && db.gather.log != nil && db.reserved.Load()
+// gathers tells whether operations may wait in the open transaction for others. It needs mu.
+//
+// Not after a COMMIT that failed: its frames may be whole in the write-ahead log all the same, so that a crash would find its epoch there and take
+// the operation log, with whatever came later, for history. And not without all the space held back: what was acknowledged must find room when it is
+// committed.
+func (db *DB) gathers() bool {
+	return db.gather.log != nil && !db.gather.doubt && db.reserve.held.Load() == reserveSize
 }
 
-// gatherOne runs fn in the open transaction and leaves it open. It needs mu.
+// gatherOne runs fn in the open transaction and leaves it open, unless it is long enough. It needs mu.
 func (db *DB) gatherOne(fn func(*tx) error) error {
 	if err := db.begin(); err != nil {
 		return err
@@ -194,15 +196,20 @@ func (db *DB) gatherOne(fn func(*tx) error) error {
 	db.w.rec.reset()
 	err := t.perform(fn)
 	db.w.rec = nil
-	if err == nil {
-		err = db.acknowledge()
-	}
 	if err != nil {
 		return err
 	}
-	kept, db.changes = true, t.changes
-	db.keepOne()
-	return nil
+	if db.gather.full() {
+		kept = true // commit undoes it itself
+		_, err = db.commit()
+	} else if err = db.acknowledge(); err == nil {
+		kept = true
+		db.keepOne()
+	}
+	if err == nil {
+		db.changes = t.changes
+	}
+	return err
 }
 
 // undoOne takes back the operation that failed and leaves those before it.
@@ -239,20 +246,16 @@ func (db *DB) acknowledge() error {
 
 // keepOne ends an operation that is in the log. An error is not the operation's: it is done again, and logged, by whoever commits.
 func (db *DB) keepOne() {
-	err := db.w.run("RELEASE op")
-	if err != nil {
+	if err := db.w.run("RELEASE op"); err != nil {
+		db.log.Error("meta: keep an operation", "err", err)
 		db.mustRollback()
 	} else if db.gather.pending.Load() == 0 {
 		db.mustRollback() // it changed nothing
-	} else if db.gather.full() {
-		err = db.commitPending()
-	}
-	if err != nil {
-		db.log.Error("meta: operations are kept in the operation log, they can't be committed yet", "path", db.path, "err", err)
 	}
 }
 
-// full tells whether the transaction should end, before it costs too much to do again.
+// full tells whether the transaction should end with the operation that runs, before it costs too much to do again or outgrows the log. It is
+// committed then instead of logged.
 func (g *gatherer) full() bool {
-	return g.pending.Load() >= gatherOps || g.log.size() >= gatherBytes
+	return g.pending.Load() >= gatherOps-1 || !g.log.fits(g.rec.statements)
 }

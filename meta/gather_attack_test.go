@@ -433,6 +433,117 @@ func TestFlushAfterCrash(t *testing.T) {
 	}
 }
 
+// fullDisk has commits fail as on a full disk, until it is told that there is room.
+func fullDisk(t *testing.T, db *DB) (room func()) {
+	t.Helper()
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if err := db.w.script("CREATE TEMP TABLE IF NOT EXISTS filler (b); PRAGMA temp.max_page_count=16"); err != nil {
+		t.Fatal(err)
+	}
+	commit, err := db.w.prepare("COMMIT")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fails, err := db.w.prepare("INSERT INTO filler VALUES (zeroblob(1 << 20))")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.w.stmts["COMMIT"] = fails
+	return func() {
+		db.mu.Lock()
+		defer db.mu.Unlock()
+		db.w.stmts["COMMIT"] = commit
+	}
+}
+
+// On a full disk what was acknowledged stays visible and safe, and nothing more is acknowledged.
+func TestFullDiskWithPendingOps(t *testing.T) {
+	db := slowDB(t, filepath.Join(t.TempDir(), "tote.db"))
+	room := fullDisk(t, db)
+	defer room()
+	mkfile(t, db, RootIno, "f")
+	db.commitInTime()
+	wantPending(t, db, 1)
+	_, err := db.Create(t.Context(), CreateArgs{Parent: RootIno, Name: "g", Mode: syscall.S_IFREG}, Relaxed)
+	wantErr(t, err, syscall.ENOSPC)
+	wantPending(t, db, 1)
+	wantErr(t, db.Flush(t.Context()), syscall.ENOSPC)
+	if got := names(t, db, RootIno); len(got) != 1 {
+		t.Errorf("the root has %q", got)
+	}
+	if p, err := db.Path(t.Context(), lookup(t, db, RootIno, "f").Ino); err != nil || p != "/f" {
+		t.Errorf("the path is %q, %v", p, err)
+	}
+	wantSound(t, db)
+	room()
+	mkfile(t, db, RootIno, "g")
+	wantPending(t, db, 0)
+	if err := db.Flush(t.Context()); err != nil { // it sees that there is room
+		t.Fatal(err)
+	}
+	mkfile(t, db, RootIno, "h")
+	wantPending(t, db, 1)
+	wantSound(t, db)
+}
+
+// Nothing is gathered after a COMMIT that failed, because a crash could find it done: the log would pass for history with all that came after it.
+func TestNothingIsGatheredInDoubt(t *testing.T) {
+	db := slowDB(t, filepath.Join(t.TempDir(), "tote.db"))
+	room := fullDisk(t, db)
+	_, err := db.Create(t.Context(), CreateArgs{Parent: RootIno, Name: "f", Mode: syscall.S_IFREG}, Durable)
+	wantErr(t, err, syscall.ENOSPC)
+	_, err = db.Create(t.Context(), CreateArgs{Parent: RootIno, Name: "f", Mode: syscall.S_IFREG}, Relaxed)
+	wantErr(t, err, syscall.ENOSPC)
+	room()
+	mkfile(t, db, RootIno, "f")
+	wantPending(t, db, 0)
+	mkfile(t, db, RootIno, "g")
+	wantPending(t, db, 1)
+}
+
+// A full disk does not keep the database from opening, and what the last run held back is there for deletions.
+func TestStartOnFullDisk(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tote.db")
+	db := openDB(t, path, Options{Gather: -1})
+	if err := os.Symlink("/dev/full", db.opsPath()); err != nil {
+		t.Fatal(err)
+	}
+	db.opts.Gather = time.Hour
+	if err := db.startGathering(); err != nil || db.gather.log != nil {
+		t.Errorf("an operation log on a full disk: %v", err)
+	}
+	mkfile(t, db, RootIno, "f")
+	wantPending(t, db, 0)
+	if err := os.Remove(db.opsPath()); err != nil {
+		t.Fatal(err)
+	}
+	next := &DB{path: path}
+	next.findReserve()
+	if !next.spendReserve(0) || next.spendReserve(0) {
+		t.Error("what was held back was not found")
+	}
+}
+
+// An operation of any size leaves the log as small as its space.
+func TestBigOperation(t *testing.T) {
+	db := slowDB(t, filepath.Join(t.TempDir(), "tote.db"))
+	n := mkfile(t, db, RootIno, "f")
+	for range 3 {
+		p := []Property{{"s", "n", strings.Repeat("x", 1<<20)}}
+		if err := db.PatchProps(t.Context(), n.Ino, p, nil, "", Relaxed); err != nil {
+			t.Fatal(err)
+		}
+		mkfile(t, db, n.Parent, fmt.Sprint("f", len(names(t, db, RootIno))))
+	}
+	want, path := dump(t, db), crash(t, db)
+	if size := len(read(t, path+"-ops")); size > gatherBytes {
+		t.Errorf("the log has %d bytes", size)
+	}
+	copied := slowDB(t, path)
+	differ(t, "after a crash", dump(t, copied), want)
+}
+
 // A function that panics while rows are read leaves no cursor in the log behind.
 func TestPanicWhileReading(t *testing.T) {
 	db := slowDB(t, filepath.Join(t.TempDir(), "tote.db"))

@@ -47,8 +47,8 @@ type DB struct {
 	versions idBlock // guarded by mu
 	changes  int     // guarded by mu: whose counts are not in their tenants
 	closed   atomic.Bool
-	reserved atomic.Bool   // space is held back for deletions
 	done     chan struct{} // closed with it
+	reserve  reserve       // space that is held back for deletions
 }
 
 func (o Options) withDefaults() Options {
@@ -130,6 +130,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 
 // open leaves what it has opened to closeConns when it fails.
 func (db *DB) open() error {
+	db.findReserve()
 	// Created here for its mode: it holds password hashes. SQLite gives its side files the same one.
 	var err error
 	if db.file, err = os.OpenFile(db.path, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
@@ -177,7 +178,6 @@ func (db *DB) upgrade() error {
 	return migrate(db.w, db.path)
 }
 
-// startWorkers comes last: the log exists by now, and its name is made durable before anyone relies on its bytes.
 // newer tells that the schema is of a program after this one, which migrate refuses.
 func (c *conn) newer() (bool, error) {
 	names, err := fs.Glob(migrations, "migrations/*.sql")
@@ -192,6 +192,7 @@ func (c *conn) newer() (bool, error) {
 	return have > len(names), err
 }
 
+// startWorkers comes last: the log exists by now, and its name is made durable before anyone relies on its bytes.
 func (db *DB) startWorkers() error {
 	wal, err := os.OpenFile(db.path+"-wal", os.O_RDWR, 0)
 	if err != nil {
@@ -205,8 +206,8 @@ func (db *DB) startWorkers() error {
 		return errors.Join(fmt.Errorf("meta: flush the directory of %s: %w", db.path, err), c.close(), wal.Close())
 	}
 	db.flush = newFlusher(wal, db.opts)
-	db.ckpt = newCheckpointer(db, c, wal)
 	db.flush.committed() // what the last run and this start have left in the log
+	db.ckpt = newCheckpointer(db, c, wal)
 	return nil
 }
 

@@ -21,7 +21,8 @@ import (
 //	crc of the rest (4 bytes)  length of the body (4)  epoch (8)  body: statements
 //
 // The first record with another epoch or a wrong crc ends it. The database knows the epoch it has committed last; a log of the next one has
-// to be replayed, any other is history or, after a power loss, of a future that is gone. Numbers are little endian.
+// to be replayed, any other is history or, after a power loss, of a future that is gone. The file never outgrows gatherBytes. Numbers are little
+// endian.
 type opLog struct {
 	file  *os.File
 	epoch int64
@@ -40,7 +41,11 @@ func openOpLog(path string, epoch int64) (*opLog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("meta: open the operation log: %w", err)
 	}
-	if _, err := f.WriteAt(make([]byte, gatherBytes), 0); err != nil {
+	_, err = f.WriteAt(make([]byte, gatherBytes), 0)
+	if err == nil {
+		err = f.Truncate(gatherBytes)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("meta: make the operation log %s: %w", path, err), f.Close())
 	}
 	return &opLog{file: f, epoch: epoch, texts: map[string]int{}}, nil
@@ -53,7 +58,14 @@ func (l *opLog) next() {
 	clear(l.texts)
 }
 
-func (l *opLog) size() int { return len(l.buf) }
+// fits tells whether there is room for the statements of one more operation.
+func (l *opLog) fits(list []statement) bool {
+	n := len(l.buf) + opHeader
+	for _, s := range list {
+		n += len(s.text) + len(s.args) + 2*binary.MaxVarintLen64
+	}
+	return n <= gatherBytes
+}
 
 // records are the bodies of the epoch's records.
 func (l *opLog) records() [][]byte { return splitRecords(l.buf, l.epoch) }
@@ -264,6 +276,7 @@ func (c *conn) epoch() (int64, error) {
 	return r.int(0), nil
 }
 
+// setEpoch needs the counter, which startGathering has made.
 func (c *conn) setEpoch(n int64) error {
 	return c.run("UPDATE counters SET value = ? WHERE name = 'ops'", n)
 }
@@ -277,7 +290,6 @@ func (db *DB) replayLeft() error {
 	}
 	epoch, err := db.w.epoch()
 	if err != nil {
-		// setEpoch needs the counter, which startGathering has made.
 		return err
 	}
 	records := splitRecords(data, epoch+1)
@@ -285,6 +297,9 @@ func (db *DB) replayLeft() error {
 		return nil
 	}
 	good, err := db.replayIn(records, epoch+1)
+	if isFull(err) && db.spendReserve(0) {
+		good, err = db.replayIn(records, epoch+1)
+	}
 	if !isSenseless(err) {
 		return err
 	}

@@ -2,6 +2,7 @@ package meta
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -20,7 +21,7 @@ type tx struct {
 // update runs fn in a writing transaction. What is relaxed may share its transaction with others (gatherer); it is as safe as if it did
 // not. fn may run twice and must set its results from scratch. Inside it nothing is cancelled: ctx is looked at before the beginning only.
 func (db *DB) update(ctx context.Context, d Durability, fn func(*tx) error) error {
-	return db.updateAs(ctx, d, db.gathers(d), fn)
+	return db.updateAs(ctx, d, d == Relaxed, fn)
 }
 
 // updateAlone is update for what uses scratch tables or changes a lot: it is never gathered with others.
@@ -55,7 +56,7 @@ func (db *DB) updateLocked(gather bool, fn func(*tx) error) (uint64, error) {
 	if err := db.fillBlocks(); err != nil {
 		return 0, err
 	}
-	if gather {
+	if gather && db.gathers() {
 		err := db.gatherOne(fn)
 		for i := 0; i < busyRetries && isBusy(err); i++ {
 			err = db.gatherOne(fn)
@@ -113,9 +114,15 @@ func (db *DB) mustRollback() {
 	}
 }
 
-// read runs fn with a reading connection: for one statement, which is a transaction by itself.
+// read runs fn with a reading connection: for one statement, which is a transaction by itself. While the disk is full the writer's connection is
+// the only one that has all that was acknowledged.
 func (db *DB) read(ctx context.Context, fn func(*conn) error) error {
 	c, err := db.reader(ctx)
+	if errors.Is(err, errUncommitted) {
+		db.mu.Lock()
+		defer db.mu.Unlock()
+		return db.peek(fn)
+	}
 	if err != nil {
 		return err
 	}
@@ -139,6 +146,11 @@ func (db *DB) glance(ctx context.Context, fn func(*conn) error) error {
 		return db.read(ctx, fn)
 	}
 	defer db.mu.Unlock()
+	return db.peek(fn)
+}
+
+// peek runs fn on the writer's connection, which sees what is not committed. It needs mu.
+func (db *DB) peek(fn func(*conn) error) error {
 	if db.closed.Load() {
 		return errClosed
 	}
@@ -153,6 +165,9 @@ func (db *DB) glance(ctx context.Context, fn func(*conn) error) error {
 // view runs fn on one unchanging state of the database. fn may run twice.
 func (db *DB) view(ctx context.Context, fn func(*conn) error) error {
 	return db.read(ctx, func(c *conn) error {
+		if c == db.w { // nobody else writes
+			return fn(c)
+		}
 		if err := c.run("BEGIN"); err != nil {
 			return err
 		}
