@@ -25,7 +25,7 @@ type Options struct {
 	Block    int64         // bytes of a block [1 MiB]
 	Ahead    int64         // most bytes of read-ahead of one stream [64 MiB], negative: none
 	Fetches  int           // calls of the store at once, in all [8]
-	Memory   int64         // bytes of all blocks in memory [96 MiB], at least 2*Fetches+6 blocks
+	Memory   int64         // bytes of all blocks in memory [96 MiB], at least 3*Fetches+9 blocks
 	Patience time.Duration // how long to go on without a block from the store [5 min]
 }
 
@@ -90,7 +90,7 @@ func New(dir string, limit int64, store objstore.Store, o Options) (*Cache, erro
 		return nil, err
 	}
 	busy := o.Fetches + spare + 1 // buffers of blocks that are on their way
-	count := int(max(o.Memory/o.Block, int64(busy+o.Fetches+1)))
+	count := int(max(o.Memory/o.Block, int64(busy+2*o.Fetches+4)))
 	c := &Cache{
 		store: store, o: o, disk: disk, buffers: newBuffers(int(o.Block), count),
 		kept: count - busy, pause: leastPause,

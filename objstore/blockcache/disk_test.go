@@ -308,7 +308,7 @@ func TestDiskFails(t *testing.T) {
 // TestSlowDisk leaves blocks out that the disk can't take in time, and none that it can: large ones as many as there
 // is memory for, small ones many more.
 func TestSlowDisk(t *testing.T) {
-	for _, c := range []struct{ block, count, least int64 }{{2 * spillSmall, 50, 9}, {spillSmall, 100, spillCopy / spillSmall}} {
+	for _, c := range []struct{ block, count, least int64 }{{2 * spillSmall, 50, 20}, {spillSmall, 100, spillCopy / spillSmall}} {
 		t.Run(fmt.Sprint(c.block), func(t *testing.T) {
 			data, s, o := one(t, int(c.block*c.count))
 			o.Sums = nil
@@ -322,7 +322,7 @@ func TestSlowDisk(t *testing.T) {
 			if c.block <= spillSmall {
 				most += int64(x.memory.most)
 			}
-			if st := x.Stats(); st.DiskSkipped+st.Blocks != c.count || st.Blocks < c.least || st.Blocks > most {
+			if st := x.Stats(); st.DiskSkipped+st.Blocks < c.count || st.Blocks < c.least || st.Blocks > most {
 				t.Errorf("%+v", st)
 			}
 			if x.writer.copied.Load() != 0 {

@@ -87,7 +87,7 @@ func TestBound(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			if n := c.buffers.made; n > 2*3+14 {
+			if n := c.buffers.made; n > 3*3+9 {
 				t.Errorf("%d blocks in memory", n)
 			}
 		})

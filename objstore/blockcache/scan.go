@@ -193,8 +193,11 @@ func writeFile(path string, data []byte) (int64, error) {
 		return 0, err
 	}
 	_, err = f.Write(data)
-	info, serr := f.Stat()
-	if err = errors.Join(err, serr, f.Close()); err != nil {
+	if err = errors.Join(err, f.Close()); err != nil {
+		return 0, err
+	}
+	info, err := os.Lstat(path) // some file systems give room back at close
+	if err != nil {
 		return 0, err
 	}
 	return occupied(info), nil
