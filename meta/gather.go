@@ -181,9 +181,12 @@ func (db *DB) gatherOne(fn func(*tx) error) error {
 	if err := db.begin(); err != nil {
 		return err
 	}
-	if err := db.w.run("SAVEPOINT op"); err != nil {
-		db.mustRollback()
-		return err
+	joins := db.gather.pending.Load() > 0 // else the end of the transaction undoes nothing else
+	if joins {
+		if err := db.w.run("SAVEPOINT op"); err != nil {
+			db.mustRollback()
+			return err
+		}
 	}
 	kept := false
 	defer func() {
@@ -204,7 +207,7 @@ func (db *DB) gatherOne(fn func(*tx) error) error {
 		_, err = db.commit()
 	} else if err = db.acknowledge(); err == nil {
 		kept = true
-		db.keepOne()
+		db.keepOne(joins)
 	}
 	if err == nil {
 		db.changes = t.changes
@@ -244,13 +247,15 @@ func (db *DB) acknowledge() error {
 	return nil
 }
 
-// keepOne ends an operation that is in the log. An error is not the operation's: it is done again, and logged, by whoever commits.
-func (db *DB) keepOne() {
-	if err := db.w.run("RELEASE op"); err != nil {
-		db.log.Error("meta: keep an operation", "err", err)
-		db.mustRollback()
-	} else if db.gather.pending.Load() == 0 {
+// keepOne ends an operation that is in the log. An error is not the operation's: it is done again by whoever commits.
+func (db *DB) keepOne(joins bool) {
+	if db.gather.pending.Load() == 0 {
 		db.mustRollback() // it changed nothing
+	} else if joins {
+		if err := db.w.run("RELEASE op"); err != nil {
+			db.log.Error("meta: keep an operation", "err", err)
+			db.mustRollback()
+		}
 	}
 }
 
