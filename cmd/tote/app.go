@@ -25,6 +25,8 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 			serveCommand(),
 			umountCommand(),
 			userCommand(),
+			clientCommand(),
+			tenantGroup(),
 			statusCommand(),
 			gcCommand(),
 			fsckCommand(),

@@ -27,6 +27,7 @@ type Config struct {
 	Store         string // URL; "" is the one that the data directory was used with, file:DATA/objects at first
 	AdoptStore    bool   // Store may be another one than before
 	Remote        remoteStore
+	API           apiConfig
 	Listen        string // host:port, or "off"
 	Mount         string // directory, "" for none; absolute after Validate
 	PublicURL     string

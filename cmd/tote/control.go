@@ -50,6 +50,11 @@ func (c *control) commands() map[string]command {
 		"user-add":    handle(c.addUser),
 		"user-change": handle(c.changeUser),
 		"user-remove": handle(c.removeUser),
+
+		"client-list":   handle(c.listClients),
+		"client-add":    handle(c.addClient),
+		"client-remove": handle(c.removeClient),
+		"tenant-set":    handle(c.setTenant),
 	}
 }
 

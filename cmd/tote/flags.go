@@ -45,7 +45,7 @@ func jsonFlag() cli.Flag {
 }
 
 func serveFlags() []cli.Flag {
-	return append(remoteFlags(),
+	return append(append(remoteFlags(), apiFlags()...),
 		dataFlag(),
 		storeFlag(),
 		boolFlag("adopt-store", "", "use --store although the objects were elsewhere before, once all of them are there"),
@@ -94,6 +94,9 @@ func serveConfig(c *cli.Context) (Config, error) {
 	}
 	var err error
 	if cfg.Remote, err = remoteConfig(c); err != nil {
+		return cfg, err
+	}
+	if cfg.API, err = apiConfigOf(c); err != nil {
 		return cfg, err
 	}
 	return cfg, cfg.Validate()

@@ -24,6 +24,7 @@ const (
 // site is everything the listener serves.
 type site struct {
 	login     *login
+	clients   *clientLogin
 	dav, rest http.Handler
 	health    *health
 	publicURL string

@@ -36,17 +36,29 @@ func (s *site) withLogin(next http.Handler) http.Handler {
 		}
 		info := requestOf(r.Context())
 		info.Tenant, info.User = u.Tenant, u.Name
-		next.ServeHTTP(w, r.WithContext(fs.WithActor(r.Context(), actorOf(r, u))))
+		ctx := fs.WithActor(r.Context(), actorOf(r, u.User))
+		if u.program {
+			ctx = restapi.WithDelegate(ctx)
+		}
+		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
-func (s *site) verify(r *http.Request) (meta.User, error) {
+// verify finds out who asks: a program where programs may ask, else a user.
+func (s *site) verify(r *http.Request) (identity, error) {
+	// net/http cancels the context when the client closes its sending side, which it may do and still want the answer.
+	ctx := context.WithoutCancel(r.Context())
+	if restapi.ForPrograms(r.URL.Path) {
+		if id, err := s.clients.Verify(ctx, r); !errors.Is(err, errNoCredentials) {
+			return id, err
+		}
+	}
 	c, err := s.login.credentials(r)
 	if err != nil {
-		return meta.User{}, err
+		return identity{}, err
 	}
-	// net/http cancels the context when the client closes its sending side, which it may do and still want the answer.
-	return s.login.Verify(context.WithoutCancel(r.Context()), c, clientAddr(r))
+	u, err := s.login.Verify(ctx, c, clientAddr(r))
+	return identity{User: u}, err
 }
 
 // actorOf says to the core who asks.

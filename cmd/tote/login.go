@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -56,6 +57,8 @@ type login struct {
 	failures *backoff
 	slots    chan struct{}
 	dummy    string // hash that nobody's password has, for unknown users
+
+	hostTenant func(*http.Request) string // the tenant that a request names by its host, "" for none; may be nil
 }
 
 func newLogin(users userStore, tenant string) (*login, error) {
@@ -86,28 +89,36 @@ func (l *login) Verify(ctx context.Context, c credentials, addr string) (meta.Us
 	if err != nil && !errors.Is(err, syscall.ENOENT) {
 		return meta.User{}, err
 	}
-	known := err == nil
-	seen := l.fingerprint(c, u.Hash)
-	if _, ok := l.verified.Get(seen); ok && known {
-		return u, nil
-	}
-	ok, err := l.matches(ctx, c, addr, u.Hash, known)
-	if err != nil {
+	if err := l.check(ctx, c, c.tenant+"/"+c.name, addr, u.Hash); err != nil {
 		return meta.User{}, err
 	}
-	if !ok {
-		l.failures.Failed(addr, c.tenant+"/"+c.name)
-		return meta.User{}, errBadCredentials
-	}
-	l.failures.Passed(addr, c.tenant+"/"+c.name)
-	l.verified.Add(seen, struct{}{})
 	return u, nil
 }
 
-// matches compares the password with the hash, in one of few slots because that takes memory and a core. Whether the name has to wait
-// is asked before and after the queue for a slot: many guesses may stand in it at once.
-func (l *login) matches(ctx context.Context, c credentials, addr, hash string, known bool) (bool, error) {
-	if l.failures.Blocked(addr, c.tenant+"/"+c.name) {
+// check compares the password of c with a hash; hash "" means that nobody is known by this name, and takes as long. who is the name under which
+// failures are counted.
+func (l *login) check(ctx context.Context, c credentials, who, addr, hash string) error {
+	seen := l.fingerprint(c, hash)
+	if _, ok := l.verified.Get(seen); ok && hash != "" {
+		return nil
+	}
+	ok, err := l.matches(ctx, c.password, who, addr, hash)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		l.failures.Failed(addr, who)
+		return errBadCredentials
+	}
+	l.failures.Passed(addr, who)
+	l.verified.Add(seen, struct{}{})
+	return nil
+}
+
+// matches compares a password with a hash, in one of few slots because that takes memory and a core. Whether the name has to wait is asked before
+// and after the queue for a slot: many guesses may stand in it at once.
+func (l *login) matches(ctx context.Context, password, who, addr, hash string) (bool, error) {
+	if l.failures.Blocked(addr, who) {
 		return false, errTooMany
 	}
 	ctx, cancel := context.WithTimeout(ctx, hashPatience)
@@ -118,13 +129,14 @@ func (l *login) matches(ctx context.Context, c credentials, addr, hash string, k
 	case <-ctx.Done():
 		return false, errLoginBusy
 	}
-	if l.failures.Blocked(addr, c.tenant+"/"+c.name) {
+	if l.failures.Blocked(addr, who) {
 		return false, errTooMany
 	}
+	known := hash != ""
 	if !known {
 		hash = l.dummy
 	}
-	password := c.password[:min(len(c.password), maxPassword+1)] // a longer one can't match, and costs what others cost
+	password = password[:min(len(password), maxPassword+1)] // a longer one can't match, and costs what others cost
 	ok, err := argon2id.ComparePasswordAndHash(password, hash)
 	return ok && known, err
 }
@@ -164,14 +176,21 @@ func (l *login) credentials(r *http.Request) (credentials, error) {
 	return credentials{tenant: tenant, name: name, password: password, guess: tenant != l.tenant}, nil
 }
 
-// tenantOf is the tenant a request of the binary stream object service names, in its path or in a header; others mean the default.
+// tenantOf is the tenant a request of the binary stream object service names, in its path, in a header or as the host it calls; others mean the
+// default.
 func (l *login) tenantOf(r *http.Request) string {
 	first, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	if strings.HasPrefix(rest, "api/") || rest == "api" {
 		return first
 	}
-	if t := r.Header.Get("x-rdp-tenantId"); t != "" && (first == "api" || first == "data") {
+	if first != "api" && first != "data" {
+		return l.tenant
+	}
+	if t := r.Header.Get("x-rdp-tenantId"); t != "" {
 		return t
+	}
+	if l.hostTenant != nil {
+		return cmp.Or(l.hostTenant(r), l.tenant)
 	}
 	return l.tenant
 }

@@ -197,9 +197,15 @@ func (p *Program) site(ctx context.Context) (*site, error) {
 		return nil, err
 	}
 	return &site{
-		login:     l,
-		dav:       davserver.New(p.core.fs, davserver.Options{Prefix: davPrefix, Logger: p.Log}),
-		rest:      restapi.New(p.core.fs, p.stores(), restapi.Options{PublicURL: p.Config.PublicURL, Tenant: defaultTenant, SigningKey: key, Logger: p.Log}),
+		login:   l,
+		clients: newClientLogin(l, p.core.db, &p.Config),
+		dav:     davserver.New(p.core.fs, davserver.Options{Prefix: davPrefix, Logger: p.Log}),
+		rest: restapi.New(p.core.fs, p.stores(), restapi.Options{
+			PublicURL: p.Config.PublicURL, Tenant: defaultTenant, SigningKey: key, Logger: p.Log, MaxFile: p.Config.API.MaxFile,
+			TenantOptions: func(ctx context.Context, tenant string) (restapi.TenantOptions, error) {
+				return tenantOptions(ctx, p.core.db, tenant)
+			},
+		}),
 		health:    &health{db: p.core.db, staging: p.data.file(stagingDir), mount: p.mount},
 		publicURL: p.Config.PublicURL,
 		log:       p.Log,
