@@ -37,10 +37,14 @@ func dialer(stall time.Duration) func(ctx context.Context, network, addr string)
 		if err != nil {
 			return nil, err
 		}
-		watched := &conn{Conn: c}
-		watched.stall.Store(int64(stall))
-		return watched, nil
+		return watch(c, stall), nil
 	}
+}
+
+func watch(c net.Conn, stall time.Duration) *conn {
+	w := &conn{Conn: c}
+	w.stall.Store(int64(stall))
+	return w
 }
 
 func (c *conn) renew() error {

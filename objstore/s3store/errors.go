@@ -24,7 +24,7 @@ var (
 	errSkew        = fmt.Errorf("%w: the clock of this machine or of the server is wrong", objstore.ErrDenied)
 )
 
-// codes are the outcomes that servers name. What is not among them is judged by its HTTP status.
+// codeOutcome is what a server's own words mean. What is not among them is judged by its HTTP status.
 func codeOutcome(code string) error {
 	switch code {
 	case "NoSuchKey", "NotFound", "NoSuchVersion":
@@ -36,7 +36,7 @@ func codeOutcome(code string) error {
 	case "RequestTimeTooSkewed":
 		return errSkew
 	case "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "AllAccessDisabled",
-		"AccountProblem", "InvalidSecurity", "NotSignedUp", "Forbidden":
+		"AccountProblem", "InvalidSecurity", "NotSignedUp", "Forbidden", "XAdminUserNotFound":
 		return objstore.ErrDenied
 	case "QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded":
 		return objstore.ErrNoSpace
@@ -73,12 +73,12 @@ func slowDown(code string) bool {
 	return false
 }
 
+// statusOutcome knows no 404: an unknown code there may be about anything, and an object that seems to be gone is
+// the worst mistake to make. Answers without a body have the code NotFound.
 func statusOutcome(status int) error {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return objstore.ErrDenied
-	case http.StatusNotFound:
-		return objstore.ErrNotFound
 	case http.StatusPreconditionFailed:
 		return objstore.ErrChanged
 	case http.StatusRequestedRangeNotSatisfiable:
@@ -101,10 +101,11 @@ func outcome(err error) error {
 	status := statusOf(err)
 	var api smithy.APIError
 	if errors.As(err, &api) {
-		if o := codeOutcome(api.ErrorCode()); o != nil {
-			return o
+		o := codeOutcome(api.ErrorCode())
+		if o == nil {
+			o = statusOutcome(status)
 		}
-		return statusOutcome(status)
+		return o
 	}
 	var lost *smithyhttp.RequestSendError
 	var garbled *smithy.DeserializationError

@@ -38,10 +38,9 @@ func readFacts(meta map[string]string) map[string]string {
 }
 
 // encodeFact makes a header value of any text: percent-encoded, so that people can read it, or in base64 behind a
-// colon where that is shorter. It is never empty, because some servers drop empty values.
+// colon where that would make it more than twice as long. It is never empty, because some servers drop empty values.
 func encodeFact(value string) string {
 	const hex = "0123456789ABCDEF"
-	coded := ":" + base64.RawStdEncoding.EncodeToString([]byte(value))
 	var b strings.Builder
 	for i := range len(value) {
 		c := value[i]
@@ -51,8 +50,8 @@ func encodeFact(value string) string {
 			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
 		}
 	}
-	if b.Len() == 0 || b.Len() > len(coded) {
-		return coded
+	if b.Len() == 0 || b.Len() > 2*len(value) {
+		return ":" + base64.RawStdEncoding.EncodeToString([]byte(value))
 	}
 	return b.String()
 }

@@ -58,12 +58,12 @@ func (r retryer) GetRetryToken(ctx context.Context, err error) (func(error) erro
 }
 
 const (
-	gaugeWeight = 0.1
-	gaugeLimit  = 0.25
+	gaugeWeight = 0.05
+	gaugeLimit  = 0.4
 )
 
 // gauge tells the adaptive mode when the server is really overloaded. One call that is told to slow down waits by
-// itself; all calls do when a quarter of them are told so. Without it the odd 503 would slow a client down to a few
+// itself; all calls do when nearly half of them are told so. Without it the odd 503 would slow a client down to a few
 // calls per second.
 type gauge struct {
 	mu    sync.Mutex

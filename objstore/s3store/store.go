@@ -202,4 +202,3 @@ func (s *Store) copySource(full string) string {
 func unsigned(o *s3.Options) {
 	o.APIOptions = append(o.APIOptions, unsignedPayload)
 }
-
