@@ -332,26 +332,34 @@ func TestSlowDisk(t *testing.T) {
 	}
 }
 
-// TestThrift writes no more than there is processor time for, and the rest when there is time again.
+// TestThrift writes no more than there is processor time for while something is fetched, and the rest afterwards.
 func TestThrift(t *testing.T) {
 	bubbled(t, "", func(t *testing.T) {
 		data, s, o := one(t, 60*testBlock)
-		c := open(t, t.TempDir(), 1<<30, s, Options{})
+		hold := make(chan struct{})
+		faulty := storetest.NewFault(s, storetest.Rule{Op: "get", Nth: 1, Do: storetest.Block(hold)})
+		c := open(t, t.TempDir(), 1<<30, faulty, Options{Ahead: -1})
+		f := c.Open(o)
+		go func() { reads(t, f, data, 0, testBlock) }()
+		synctest.Wait()
 		c.writer.thrift.slow = 10
 		c.writer.thrift.spend(spillBurst + time.Second)
-		reads(t, c.Open(o), data, 0, o.Size)
-		synctest.Wait()
-		if st := c.Stats(); st.Blocks != 0 || c.writer.unwritten.Load() != 60 {
+		reads(t, f, data, testBlock, 59*testBlock)
+		time.Sleep(9 * time.Second)
+		if st := c.Stats(); st.Blocks != 0 || c.writer.unwritten.Load() != 59 {
 			t.Errorf("%+v", st)
 		}
-		time.Sleep(10*time.Second + time.Millisecond)
+		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if st := c.Stats(); st.Blocks == 0 || st.DiskSkipped > 0 {
+		if st := c.Stats(); st.Blocks == 0 {
 			t.Errorf("after a while: %+v", st)
 		}
-		noErr(t, c.Close()) // writes the rest at once
-		if st := c.Stats(); st.Blocks != 60 {
-			t.Errorf("after Close: %+v", st)
+		c.writer.thrift.spend(time.Hour)
+		close(hold)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if st := c.Stats(); st.Blocks != 60 || st.DiskSkipped > 0 {
+			t.Errorf("when nothing is fetched: %+v", st)
 		}
 	})
 }

@@ -39,9 +39,9 @@
 // longest time go first. Nothing is flushed: after power loss a block is whole, or its sum is wrong and it is fetched
 // again. New takes over what an earlier run left. Files of other names are left alone and count towards the limit.
 //
-// Blocks are written behind the readers, by one goroutine, which takes a sixteenth of the processors' time, 100 ms of
-// it at once. A store that is faster than that, or than the disk, is read at its full speed, and some of the blocks
-// are not kept.
+// Blocks are written behind the readers, by one goroutine, which takes little of the processors' time while others are
+// fetched. What is faster than the disk is read at its full speed: then blocks are kept as far as the writer comes with
+// them while they are in memory, and those of the end of it all.
 //
 // # Memory and concurrency
 //

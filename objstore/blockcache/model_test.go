@@ -165,7 +165,7 @@ func (m *model) harm(t *testing.T, r *rand.Rand) {
 // TestModel runs caches one after the other in one directory, over a store that fails, cuts and damages, while bits
 // flip on the disk: every byte that is read is right.
 func TestModel(t *testing.T) {
-	rounds := 100
+	rounds := 60
 	if testing.Short() {
 		rounds = 10
 	}

@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	spillQueue = 4096                   // blocks that wait to be written
-	spillSmall = 64 << 10               // bytes of a block that is copied to wait,
-	spillCopy  = 4 << 20                // and of all the copies
-	spillBurst = 100 * time.Millisecond // of processor time that writing may use at once,
-	spillShare = 16                     // and the part of all processors that it may use for long
+	spillQueue = 4096                  // blocks that wait to be written
+	spillSmall = 64 << 10              // bytes of a block that is copied to wait,
+	spillCopy  = 4 << 20               // and of all the copies
+	spillBurst = 20 * time.Millisecond // of processor time that writing may use at once beside fetches,
+	spillShare = 32                    // and the part of all processors that it may use for long
+	spillPause = 5 * time.Millisecond
 )
 
 // spill is a block that waits to be written. A large one waits in memory, and is left out if it has to go before its
@@ -101,18 +102,17 @@ func (c *Cache) writeOne(s spill) {
 	c.written(s)
 }
 
-// pace waits until there is time to spend, or the cache is closed.
+// pace waits until there is time to spend, or nothing is fetched any more.
 func (c *Cache) pace() {
-	pause := c.writer.thrift.pause()
-	if pause <= 0 {
-		return
+	for pause := c.writer.thrift.pause(); pause > 0 && c.fetching(); pause = c.writer.thrift.pause() {
+		time.Sleep(min(pause, spillPause))
 	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-c.ctx.Done():
-	}
+}
+
+func (c *Cache) fetching() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.running > 0
 }
 
 // threadTime is the processor time that the thread has used.

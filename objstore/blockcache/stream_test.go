@@ -319,7 +319,7 @@ func TestNoAhead(t *testing.T) {
 // TestFar wants the speed of a parallel download of a store that is far away, in fake time: no more than five
 // times to and fro on top of it.
 func TestFar(t *testing.T) {
-	const block, size = 1 << 20, 256 << 20
+	const block, size = 1 << 20, 128 << 20
 	s := far{memstore.New(), 100 * time.Millisecond, 50e6}
 	data := make([]byte, size)
 	info := put(t, s, "a", data)
