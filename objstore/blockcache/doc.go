@@ -39,9 +39,9 @@
 // longest time go first. Nothing is flushed: after power loss a block is whole, or its sum is wrong and it is fetched
 // again. New takes over what an earlier run left. Files of other names are left alone and count towards the limit.
 //
-// Blocks are written behind the readers, by one goroutine, which takes little of the processors' time while others are
-// fetched. What is faster than the disk is read at its full speed: then blocks are kept as far as the writer comes with
-// them while they are in memory, and those of the end of it all.
+// Blocks are written behind the readers, by one goroutine, which takes little of the processors' time as long as
+// anything is fetched. So a store that is faster than the disk is read at its own speed, and a block that has to leave
+// the memory before its turn to be written is not kept.
 //
 // # Memory and concurrency
 //
