@@ -37,8 +37,8 @@ type pieces struct {
 type pieceGroup struct {
 	users int // guarded by pieces.mu
 
-	mu    sync.Mutex // after pieces.mu, never the other way round
-	sizes map[string]int64
+	mu    sync.Mutex       // before pieces.mu
+	sizes map[string]int64 // by name, nil before the first look; guarded by mu
 }
 
 // PieceInfo describes one piece.
@@ -112,14 +112,14 @@ func (g *pieceGroup) load(dir string) error {
 	return nil
 }
 
-// openPieces counts what earlier runs left, and makes the directory.
+// openPieces counts what earlier runs left. The directory is there only while there are pieces.
 func (f *FS) openPieces() error {
 	p := &pieces{dir: f.staging.path(piecesDir), groups: map[string]*pieceGroup{}}
 	f.pieces = p
-	if err := makeDir(p.dir); err != nil {
-		return err
-	}
 	return filepath.WalkDir(p.dir, func(_ string, e os.DirEntry, err error) error {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
 		if err != nil || !e.Type().IsRegular() {
 			return err
 		}
@@ -209,7 +209,7 @@ func (w *PieceWriter) commit(until time.Time, most int) error {
 		return syscall.E2BIG
 	}
 	if len(g.sizes) == 0 {
-		if err := makeDir(dir); err != nil {
+		if err := w.f.pieces.makeGroup(dir); err != nil {
 			return err
 		}
 	}
@@ -298,14 +298,27 @@ func (f *FS) dropPieces(g *pieceGroup, dir string) error {
 	for _, n := range sizes {
 		f.staging.release(n)
 	}
+	f.pieces.mu.Lock()
+	defer f.pieces.mu.Unlock()
+	os.Remove(f.pieces.dir) // refused while there are others
 	return nil
+}
+
+// makeGroup makes the directory of a group, so that power loss does not take it.
+func (p *pieces) makeGroup(dir string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := makeDir(p.dir); err != nil {
+		return err
+	}
+	return makeDir(dir)
 }
 
 // expirePieces removes groups whose newest piece is over its time.
 func (f *FS) expirePieces(ctx context.Context) error {
 	entries, err := os.ReadDir(f.pieces.dir)
 	if err != nil {
-		return err
+		return ignore(err, syscall.ENOENT)
 	}
 	var errs []error
 	for _, e := range entries {

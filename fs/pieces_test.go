@@ -3,7 +3,6 @@ package fs
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -144,7 +143,7 @@ func TestPieces_RestartAndExpiry(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantGroup(t, c.FS, "g")
-	if left := must(os.ReadDir(c.pieces.dir))(t); len(left) != 0 {
+	if left := must(c.staging.names())(t); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
 	if n := c.staging.bytes.Load(); n != 0 {

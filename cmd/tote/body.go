@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	bodyPatience = 30 * time.Second // time that the client may spend on each
-	bodyStep     = 30 << 10         // bytes: 1 KiB/s at least
+	bodyPatience = time.Minute // time that the client may spend on each
+	bodyStep     = 1           // byte: however slow a client is, it is served as long as something comes
 )
 
 // body is a request body that has to make progress: within bodyPatience of waiting, bodyStep bytes have to arrive. Only time spent

@@ -14,6 +14,7 @@ func withAccessLog(log *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, method, path := time.Now(), r.Method, r.URL.Path
 		res := newResponse(w)
+		res.encrypted = r.TLS != nil
 		withProgress(w, r, bodyPatience, bodyStep)
 		defer func() {
 			info := requestOf(r.Context())

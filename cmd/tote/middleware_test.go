@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -303,6 +304,62 @@ func TestResponseOverAConnection(t *testing.T) {
 		t.Errorf("got %d bytes, status %d, %v", len(got), res.StatusCode, err)
 	}
 	waitFor(t, "access log", func() bool { return strings.Contains(logs.String(), fmt.Sprintf("sent=%d ", len(got))) })
+}
+
+// askSlowly sends a request over a connection that buffers little.
+func askSlowly(t *testing.T, s *httptest.Server) net.Conn {
+	t.Helper()
+	d := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096) })
+	}}
+	c := must(d.Dial("tcp", s.Listener.Addr().String()))
+	t.Cleanup(func() { c.Close() })
+	fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	return c
+}
+
+// A client that takes a little all the time is served to the end, for many times as long as one that takes nothing is waited for.
+func TestSlowReader(t *testing.T) {
+	const size = 128 << 10
+	path := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(path, make([]byte, size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sent := make(chan string, 1)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		f := must(os.Open(path))
+		defer f.Close()
+		res := newResponse(w)
+		res.timeout, res.armed = 400*time.Millisecond, time.Time{}
+		w.Header().Set("Content-Length", fmt.Sprint(size))
+		start := time.Now()
+		n, err := io.CopyN(res, f, size)
+		sent <- fmt.Sprintln(n == size, err == nil, time.Since(start) > 2*res.timeout, errors.Is(err, os.ErrDeadlineExceeded))
+	}))
+	s.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		_ = c.(*net.TCPConn).SetWriteBuffer(4096)
+		return ctx
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	c, total, tick := askSlowly(t, s), 0, time.NewTicker(10*time.Millisecond)
+	defer tick.Stop()
+	for buf := make([]byte, 1<<10); ; <-tick.C {
+		n, err := c.Read(buf)
+		if total += n; err != nil {
+			break
+		}
+	}
+	if total < size {
+		t.Errorf("a slow reader got %d of %d bytes", total, size)
+	}
+	if got := <-sent; got != "true true true false\n" {
+		t.Errorf("a slow reader: %s", got)
+	}
+	askSlowly(t, s)
+	if got := <-sent; !strings.HasPrefix(got, "false false") || !strings.HasSuffix(got, "true\n") {
+		t.Errorf("a reader that stopped: %s", got)
+	}
 }
 
 func TestResponseWithoutReadFrom(t *testing.T) {

@@ -1,28 +1,32 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"net/http"
+	"os"
 	"time"
 )
 
 const (
-	sendChunk   = 1 << 20         // bytes handed to the kernel per call
-	sendTimeout = 2 * time.Minute // for each chunk, and each Write: some 9 KiB/s at least
+	sendChunk   = 1 << 20     // bytes handed to the kernel per call
+	sendTimeout = time.Minute // in which the client has to take something
 )
 
 // response counts what a handler sends and keeps readers that stopped reading from holding a connection: each piece of a body has its
 // own deadline. Its ReadFrom keeps the way to sendfile open.
 type response struct {
 	http.ResponseWriter
-	ctl    *http.ResponseController
-	status int
-	sent   int64
-	armed  time.Time // when the deadline was last set
+	ctl       *http.ResponseController
+	timeout   time.Duration
+	encrypted bool // there is no sendfile, and a deadline that passes ends the connection for good
+	status    int
+	sent      int64
+	armed     time.Time // when the deadline was last set
 }
 
 func newResponse(w http.ResponseWriter) *response {
-	r := &response{ResponseWriter: w, ctl: http.NewResponseController(w)}
+	r := &response{ResponseWriter: w, ctl: http.NewResponseController(w), timeout: sendTimeout}
 	r.arm()
 	return r
 }
@@ -30,11 +34,11 @@ func newResponse(w http.ResponseWriter) *response {
 // Unwrap lets http.ResponseController reach the connection.
 func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// arm moves the write deadline. Once a second is enough, and cheaper.
+// arm moves the write deadline. Now and then is enough, and cheaper.
 func (r *response) arm() {
-	if now := time.Now(); now.Sub(r.armed) > time.Second {
+	if now := time.Now(); now.Sub(r.armed) > r.timeout/60 {
 		r.armed = now
-		_ = r.ctl.SetWriteDeadline(now.Add(sendTimeout)) // unsupported by test recorders only
+		_ = r.ctl.SetWriteDeadline(now.Add(r.timeout)) // unsupported by test recorders only
 	}
 }
 
@@ -66,7 +70,7 @@ func (r *response) started() {
 // taken over instead of being wrapped again.
 func (r *response) ReadFrom(src io.Reader) (int64, error) {
 	to, ok := r.ResponseWriter.(io.ReaderFrom)
-	if !ok {
+	if !ok || r.encrypted {
 		return io.Copy(writeOnly{r}, src)
 	}
 	r.started()
@@ -88,6 +92,9 @@ func (r *response) ReadFrom(src io.Reader) (int64, error) {
 		if left > 0 {
 			left -= n
 			limited.N = left
+		}
+		if n > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+			continue // slow, and not stalled: sendfile was interrupted between two pieces
 		}
 		if err != nil || n < chunk {
 			return total, err
