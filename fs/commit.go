@@ -215,12 +215,16 @@ func (v *view) seal(ctx context.Context) {
 		return
 	}
 	v.work = nil
-	w.close(v.f.staging)
-	if v.base.State == meta.StateStaged {
-		v.f.settler.later(v.base)
-	} else {
+	switch {
+	case settled(v.base):
 		v.f.discard(w.name)
+	case v.f.queue != nil:
+		v.f.queue.add(v.base, w.held)
+		w.held = 0
+	default:
+		v.f.settler.later(v.base)
 	}
+	w.close(v.f.staging)
 	if err := v.openBase(ctx); err != nil {
 		v.f.log.Warn("a file that was just closed could not be opened again yet", "ino", v.ino, "err", err)
 	}

@@ -33,14 +33,26 @@ func (v *view) commitFar(ctx context.Context, o commitOptions) (changed bool, er
 	if !goes {
 		return false, v.flushed(ctx, o)
 	}
-	var p published
-	if s.size > 0 {
-		var e *edit
-		if e, err = v.edit(ctx); err == nil {
-			p, err = v.work.up.publish(ctx, s.size, e)
-		}
+	args, err := v.bring(ctx, s)
+	args.Ino, args.Size, args.Mtime, args.AllowOrphan, args.Origin = v.ino, s.size, &s.mtime, true, originMount
+	return v.endCommit(ctx, args, storeError("commit", err), o)
+}
+
+// bring makes sure that the content is kept, in the store or with Options.Writeback in staging, and describes it as a version. Only this commit may change the
+// work file and the base meanwhile.
+func (v *view) bring(ctx context.Context, s stamp) (meta.CommitArgs, error) {
+	if s.size == 0 { // a version without an object
+		return meta.CommitArgs{GUID: newGUID(), State: meta.StateStored}, nil
 	}
-	return v.endCommit(ctx, s, p, storeError("commit", err), o)
+	if v.f.opts.Writeback {
+		return v.stage(ctx, s)
+	}
+	e, err := v.edit(ctx)
+	if err != nil {
+		return meta.CommitArgs{}, err
+	}
+	p, err := v.work.up.publish(ctx, s.size, e)
+	return meta.CommitArgs{GUID: p.guid, Key: p.key, Sum: p.sum, Object: p.object, State: meta.StateStored}, err
 }
 
 // beginCommit freezes the content. It says that nothing goes to the store when nothing has changed, and for a file without a name, which is never committed.
@@ -70,7 +82,7 @@ func (v *view) flushed(ctx context.Context, o commitOptions) error {
 }
 
 // endCommit makes what was published the current version, or counts the content as changed again.
-func (v *view) endCommit(ctx context.Context, s stamp, p published, failed error, o commitOptions) (changed bool, err error) {
+func (v *view) endCommit(ctx context.Context, args meta.CommitArgs, failed error, o commitOptions) (changed bool, err error) {
 	v.e.mu.Lock()
 	defer v.e.mu.Unlock()
 	v.wmu.Lock()
@@ -81,24 +93,15 @@ func (v *view) endCommit(ctx context.Context, s stamp, p published, failed error
 		v.e.idle.Broadcast()
 	}()
 	before := v.base.ID
+	args.Expect = &before
+	o.durable = o.durable || v.f.opts.Writeback
 	if err = failed; err == nil {
-		err = v.adoptCommit(ctx, meta.CommitArgs{
-			Ino: v.ino, Expect: &before, GUID: guidOf(p), Key: p.key, Size: s.size, Mtime: &s.mtime, State: meta.StateStored,
-			Sum: p.sum, Object: p.object, AllowOrphan: true, Origin: originMount,
-		}, o)
+		err = v.adoptCommit(ctx, args, o)
 	}
 	if err != nil {
 		v.soil()
 	}
 	return v.base.ID != before, err
-}
-
-// guidOf is the id of the version: an empty one has no object and gets one of its own.
-func guidOf(p published) string {
-	if p.guid == "" {
-		return newGUID()
-	}
-	return p.guid
 }
 
 // saveLast commits what was changed after the last close, when the last handle goes.

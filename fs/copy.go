@@ -176,7 +176,7 @@ func (f *FS) copyFile(ctx context.Context, a *Actor, src Attr, t Target) error {
 		return err
 	}
 	defer w.Abort()
-	if r.src != nil && f.remote != nil && r.src.file == nil {
+	if r.src != nil && f.remote != nil && r.src.file == nil && r.src.layer == nil {
 		w.copyOf(r)
 	} else if _, err := w.ReadFrom(r); err != nil {
 		return err

@@ -34,6 +34,7 @@ type Options struct {
 	PartSize     int64         // size of the first parts of an upload, 8 MiB; they grow with the file
 	Uploads      int           // parts of one file under way at the same time, 4
 	Cache        Cache         // reads objects; nil: the store is asked directly, and only lengths are checked
+	Writeback    bool          // close and fsync on the mount wait for the local disk only; the bytes are sent later
 	StoreTimeout time.Duration // how long one call of the store may take, 5 minutes, and a second more for every MiB
 }
 
@@ -44,6 +45,7 @@ type FS struct {
 	db        *meta.DB
 	store     objstore.Store
 	remote    *remote // nil: the store takes over local files
+	queue     *queue  // nil without remote
 	opts      Options
 	log       *slog.Logger
 	staging   *staging
@@ -83,6 +85,9 @@ func Open(ctx context.Context, db *meta.DB, store objstore.Store, opts Options) 
 	f := &FS{db: db, store: store, opts: opts, log: opts.Logger}
 	f.remote = newRemote(store, opts)
 	f.staging = newStaging(dir, opts.StagingMax)
+	if f.remote != nil {
+		f.queue = newQueue(f)
+	}
 	f.table = newOpenTable()
 	f.sources = newSourceTable()
 	f.settler = newSettler(f)
@@ -91,25 +96,35 @@ func Open(ctx context.Context, db *meta.DB, store objstore.Store, opts Options) 
 	if err := errors.Join(f.recover(ctx), f.openPieces()); err != nil {
 		return nil, err
 	}
-	left, err := db.Uploads(ctx, false)
-	if err != nil {
-		return nil, err
-	}
-	f.begin(ctx, left)
-	return f, nil
+	return f, f.begin(ctx)
 }
 
-// begin starts what the core does by itself; left are the uploads that the last run had under way.
-func (f *FS) begin(ctx context.Context, left []meta.Upload) {
+// begin starts what the core does by itself.
+func (f *FS) begin(ctx context.Context) error {
+	left, err := f.db.Uploads(ctx, false)
+	if err != nil {
+		return err
+	}
+	staged, redos, err := f.db.Pending(ctx)
+	if err != nil {
+		return err
+	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	f.stop = cancel
 	f.work.Go(func() { f.settler.run(run) })
 	if f.remote == nil {
 		f.work.Go(func() { f.sumLoop(run) })
-		return
+		return nil
 	}
 	f.remote.tasks.open(ctx)
 	f.remote.tasks.run(func(ctx context.Context) { f.endLeftUploads(ctx, left) })
+	for _, v := range staged {
+		f.queue.resume(v)
+	}
+	for _, r := range redos {
+		f.queue.resume(r.Version)
+	}
+	return nil
 }
 
 // canThaw tells whether objects are files on the file system of the staging directory, so that they can have a name there too.
@@ -185,6 +200,7 @@ func (f *FS) Close(ctx context.Context) error {
 	f.work.Wait()
 	f.endAllLingering()
 	if f.remote != nil {
+		f.queue.close()
 		ctx, cancel := context.WithTimeout(ctx, closePatience)
 		defer cancel()
 		f.remote.tasks.close(ctx)

@@ -201,6 +201,7 @@ func (h *Handle) WriteAt(ctx context.Context, p []byte, off int64) (int, error) 
 	}
 	if h.f.remote != nil {
 		h.v.lag(ctx)
+		h.f.queue.room(ctx, int64(len(p)))
 	}
 	n, err := h.v.writeAt(ctx, p, off)
 	return n, fail("write", "", err)

@@ -90,7 +90,7 @@ func (r *Reader) pin(ctx context.Context) error {
 		return nil
 	}
 	if r.src, err = f.openSource(ctx, v); err == nil && r.src.cached != nil {
-		r.far = f.cached(r.src.version, r.src.object)
+		r.far = f.cached(r.src.stored, r.src.object)
 	}
 	return err
 }
@@ -277,6 +277,9 @@ func (r *Reader) private(file *os.File) (*os.File, error) {
 // sendStored sends a range from a remote store. Only the client's own deadline ends it: the cache and the store see to it that it goes on or fails.
 func (r *Reader) sendStored(w io.Writer, off, n int64) (sent int64, err error) {
 	client := &listener{w: w}
+	if r.src.layer != nil {
+		return io.CopyN(w, io.NewSectionReader(r, off, n), n)
+	}
 	if r.far != nil {
 		sent, err = r.far.SendTo(r.ctx, client, off, n)
 	} else {

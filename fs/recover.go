@@ -12,11 +12,28 @@ import (
 // recover ends what the last run of the core left: files that were closed are published, edits in place are completed, and what was never
 // committed is dropped. It needs nobody's help and may itself be interrupted at any point.
 func (f *FS) recover(ctx context.Context) error {
+	if err := f.recoverNear(ctx); err != nil {
+		return err
+	}
+	keep := map[string]bool{}
+	if err := f.keepPending(ctx, keep); err != nil {
+		return err
+	}
+	if err := errors.Join(f.dropOrphans(ctx), f.dropCopies(ctx)); err != nil {
+		return err
+	}
+	return f.dropLeftovers(keep)
+}
+
+// recoverNear brings to the embedded store what belongs there. What waits for a remote store goes on waiting.
+func (f *FS) recoverNear(ctx context.Context) error {
+	if f.remote != nil {
+		return nil
+	}
 	staged, redos, err := f.db.Pending(ctx)
 	if err != nil {
 		return err
 	}
-	keep := map[string]bool{}
 	for _, v := range staged {
 		if err := f.recoverStaged(ctx, v); err != nil {
 			f.log.Error("the bytes of a closed file are not complete or can't be published; the next start tries again",
@@ -28,16 +45,7 @@ func (f *FS) recover(ctx context.Context) error {
 			f.log.Error("a change in place could not be completed; reading the file fails until it can", "ino", r.Version.Ino, "err", err)
 		}
 	}
-	if err := f.settler.settle(ctx); err != nil {
-		return err
-	}
-	if err := f.keepPending(ctx, keep); err != nil {
-		return err
-	}
-	if err := errors.Join(f.dropOrphans(ctx), f.dropCopies(ctx)); err != nil {
-		return err
-	}
-	return f.dropLeftovers(keep)
+	return f.settler.settle(ctx)
 }
 
 // recoverStaged brings the bytes of a closed file into the store as they were at its last close. They are copied: a program that has kept its

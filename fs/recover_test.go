@@ -123,6 +123,7 @@ func (c *core) noOrphans() {
 	for _, v := range must(c.db.EachVersion(c.t.Context(), 0, 1<<20))(c.t) {
 		live[v.Key] = true
 	}
+	delete(live, "") // of empty versions
 	for info, err := range c.store.List(c.t.Context(), "", "") {
 		ok(c.t, err)
 		if !live[info.Key] {

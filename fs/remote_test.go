@@ -105,6 +105,7 @@ func openFar(t testing.TB, dir string, mem *limited, change ...func(*Options)) *
 	fault := storetest.NewFault(mem)
 	f, err := Open(ctx, db, fault, o)
 	ok(t, err)
+	f.queue.first = time.Millisecond
 	c := &core{FS: f, t: t, dir: dir, store: fault, db: db}
 	c.mount = &Actor{Tenant: "rdp", Mount: true, Origin: originMount}
 	c.dav = System("rdp", "dav")
@@ -182,6 +183,7 @@ func (c *far) holds(path string, want []byte) {
 // sound runs the checks that must hold at the end of every story.
 func (c *far) sound() {
 	c.t.Helper()
+	ok(c.t, c.settler.settle(context.Background())) // drops what was sent from staging
 	c.remote.tasks.group.Wait()
 	c.fsckClean()
 	c.noUploads()

@@ -83,6 +83,12 @@ func (s *settler) later(v Version) {
 // discardLater removes staging files that the database no longer refers to, once that is on the disk: after a power loss the older rows
 // count, and need their bytes.
 func (s *settler) discardLater(names ...string) {
+	s.f.queue.drop(names...)
+	s.trashLater(names...)
+}
+
+// trashLater is discardLater for files that were sent.
+func (s *settler) trashLater(names ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, n := range names {

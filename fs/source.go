@@ -17,8 +17,10 @@ import (
 // of the object are fetched.
 type source struct {
 	version Version
-	object  meta.Object // in a remote store
+	stored  Version     // whose object is read: version itself, but for a layer
+	object  meta.Object // of stored, in a remote store
 	cached  CacheFile   // nil: the store is asked directly
+	layer   *layer      // what lies over the object
 	refs    int         // guarded by sourceTable.mu
 
 	mu   sync.RWMutex // readers share it for one read or one chunk; swap takes it alone
@@ -69,30 +71,51 @@ func (f *FS) newSource(ctx context.Context, v Version) (*source, error) {
 
 // farSource is newSource over a remote store: the staging file while there is one, else the object.
 func (f *FS) farSource(ctx context.Context, v Version) (*source, error) {
-	if v.State == meta.StateStaged {
-		file, err := os.Open(f.staging.path(v.Staging))
-		if err == nil {
-			file, err = checkSize(file, v)
-			return &source{version: v, file: file, refs: 1}, err
-		}
-		if !errors.Is(err, os.ErrNotExist) {
-			return nil, err
-		}
-		if v, err = f.db.VersionByID(ctx, v.ID); err != nil { // it has been stored meanwhile
-			return nil, err
-		}
+	var s *source
+	var err error
+	switch v.State {
+	case meta.StateStaged:
+		s, err = f.stagedSource(v)
+	case meta.StateRedo:
+		s, err = f.layered(ctx, v.ID)
+	default:
+		return f.objectSource(ctx, v)
 	}
-	o, err := f.db.Object(ctx, v.ID)
+	if !errGone(err) && !errors.Is(err, syscall.ENOENT) {
+		return s, err
+	}
+	now, err := f.db.VersionByID(ctx, v.ID) // it has been stored meanwhile
 	if err != nil {
 		return nil, err
 	}
-	return &source{version: v, object: o, cached: f.cached(v, o), refs: 1}, nil
+	if now.State == meta.StateStaged || now.State == meta.StateRedo {
+		return nil, &Error{Op: "open", Path: v.Key, Errno: syscall.EIO, Err: errors.New("the staging file of a closed file is missing; run tote fsck")}
+	}
+	return f.objectSource(ctx, now)
+}
+
+// stagedSource reads a file that waits to be sent.
+func (f *FS) stagedSource(v Version) (*source, error) {
+	file, err := os.Open(f.staging.path(v.Staging))
+	if err == nil {
+		file, err = checkSize(file, v)
+	}
+	return &source{version: v, stored: v, file: file, refs: 1}, err
+}
+
+// objectSource reads an object of a remote store.
+func (f *FS) objectSource(ctx context.Context, v Version) (*source, error) {
+	o, err := f.db.Object(ctx, v.ID)
+	return &source{version: v, stored: v, object: o, cached: f.cached(v, o), refs: 1}, err
 }
 
 // close lets everything go.
 func (s *source) close() {
 	if s.file != nil {
 		s.file.Close()
+	}
+	if s.layer != nil {
+		s.layer.file.Close()
 	}
 	if s.cached != nil {
 		s.cached.Close()
@@ -172,7 +195,7 @@ func (t *sourceTable) holds(key string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, s := range t.open {
-		if s.version.Key == key {
+		if s.version.Key == key || s.stored.Key == key {
 			return true
 		}
 	}
@@ -256,17 +279,36 @@ func (s *source) readFull(ctx context.Context, f *FS, file CacheFile, p []byte, 
 		}
 		return n, errors.Join(errShort, err)
 	}
-	ctx, cancel := f.bound(ctx, int64(len(p)))
-	defer cancel()
-	if file != nil {
-		return file.ReadAt(ctx, p, off)
+	var err error
+	if s.layer != nil {
+		err = s.readLayered(ctx, f, file, p, off)
+	} else {
+		err = s.readStored(ctx, f, file, p, off)
 	}
-	r, err := f.getRange(ctx, s.version, s.object, off, int64(len(p)))
 	if err != nil {
 		return 0, err
 	}
+	return len(p), nil
+}
+
+// readStored reads bytes of the object, all of them or with an error.
+func (s *source) readStored(ctx context.Context, f *FS, file CacheFile, p []byte, off int64) error {
+	ctx, cancel := f.bound(ctx, int64(len(p)))
+	defer cancel()
+	if file != nil {
+		n, err := file.ReadAt(ctx, p, off)
+		if n == len(p) {
+			return nil
+		}
+		return errors.Join(errShort, err)
+	}
+	r, err := f.getRange(ctx, s.stored, s.object, off, int64(len(p)))
+	if err != nil {
+		return err
+	}
 	defer r.Close()
-	return io.ReadFull(r, p)
+	_, err = io.ReadFull(r, p)
+	return err
 }
 
 // swapPatience is how long a change of the file behind a source waits for a chunk that is being sent.

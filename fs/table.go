@@ -205,6 +205,7 @@ func (f *FS) bury(ctx context.Context, ino Ino) {
 
 // discard removes staging files nothing refers to; leftovers go at the next start.
 func (f *FS) discard(names ...string) {
+	f.queue.drop(names...)
 	if err := f.staging.remove(names...); err != nil {
 		f.log.Warn("a staging file could not be removed; the next start tries again", "err", err)
 	}

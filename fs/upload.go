@@ -17,16 +17,17 @@ import (
 // A writer calls change before and wrote after it has changed the file; cut after it has made it shorter. Nobody writes while publish runs. Each
 // upload ends with close. A nil upload, of a store that needs none, takes these calls and does nothing.
 type upload struct {
-	f     *FS
-	ino   Ino
-	file  io.ReaderAt
-	first int64                         // size of the first part
-	seq   *summer                       // sums of a file that is written from start to end; nil: parts are read for their sums
-	sum   func(span) (blockSums, error) // of the local file
-	slots chan struct{}                 // parts of this upload under way
-	ctx   context.Context               // of what is sent while the file is written
-	stop  context.CancelFunc
-	work  sync.WaitGroup
+	f      *FS
+	ino    Ino
+	file   io.ReaderAt
+	first  int64                         // size of the first part
+	seq    *summer                       // sums of a file that is written from start to end; nil: parts are read for their sums
+	sum    func(span) (blockSums, error) // of the local file
+	slots  chan struct{}                 // parts of this upload under way
+	queued bool                          // of a file that waits in staging
+	ctx    context.Context               // of what is sent while the file is written
+	stop   context.CancelFunc
+	work   sync.WaitGroup
 
 	naming sync.Mutex // held while the key is chosen; before mu
 

@@ -110,7 +110,7 @@ func (v *view) edit(ctx context.Context) (*edit, error) {
 	if err := w.stretch(); err != nil {
 		return nil, err
 	}
-	if src.file != nil { // waits in staging itself
+	if src.file != nil || src.layer != nil { // waits in staging itself
 		return nil, v.fetch(ctx, span{0, w.size})
 	}
 	e := src.asBase(v.f, &w.written, w.baseLen)
@@ -120,8 +120,8 @@ func (v *view) edit(ctx context.Context) (*edit, error) {
 
 // asBase is what a new object takes from the object of s: up to length, where nothing was written. The caller says how the rest gets into its file.
 func (s *source) asBase(f *FS, written *ranges, length int64) *edit {
-	e := &edit{key: s.version.Key, size: s.version.Size, length: length, written: written}
-	e.sums, e.summed = sumsOf(s.version, s.object)
+	e := &edit{key: s.stored.Key, size: s.stored.Size, length: length, written: written}
+	e.sums, e.summed = sumsOf(s.stored, s.object)
 	e.read = func(ctx context.Context, at span) ([]byte, error) {
 		b := make([]byte, at.end-at.off)
 		_, err := s.readAt(ctx, f, b, at.off)
@@ -139,36 +139,22 @@ func (w *work) stretch() error {
 	return w.file.Truncate(w.size)
 }
 
-// fetchStep is how much of the base is read at a time.
-const fetchStep = 1 << 20
-
 // fetch brings what is missing of a range from the base into the work file.
 func (v *view) fetch(ctx context.Context, s span) error {
 	w := v.work
 	v.mu.RLock()
-	var missing []span
-	err := w.written.each(s.off, s.end, func(off, end int64, in bool) error {
-		if end = min(end, w.baseLen); !in && off < end {
-			missing = append(missing, span{off, end})
-		}
-		return nil
-	})
+	list := w.written.missing(s, w.baseLen)
 	src := v.src
 	v.mu.RUnlock()
-	if err != nil || src == nil {
-		return errors.Join(err, syscall.EIO)
+	if src == nil {
+		return syscall.EIO
 	}
-	buf := make([]byte, fetchStep)
-	for _, m := range missing {
-		for off := m.off; off < m.end; off += fetchStep {
-			p := buf[:min(fetchStep, m.end-off)]
-			if _, err := src.readAt(ctx, v.f, p, off); ignoreEOF(err) != nil {
-				return err
-			}
-			if _, err := w.file.WriteAt(p, off); err != nil {
-				return err
-			}
-		}
+	err := fetchInto(w.file, list, func(p []byte, off int64) error {
+		_, err := src.readAt(ctx, v.f, p, off)
+		return ignoreEOF(err)
+	})
+	if err != nil {
+		return err
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()

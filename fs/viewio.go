@@ -163,7 +163,7 @@ func (v *view) begin() error {
 		return err
 	}
 	v.work = &work{file: file, name: name, full: v.base.Size == 0, size: v.base.Size, baseLen: v.base.Size}
-	if v.f.remote != nil {
+	if v.f.remote != nil && !v.f.opts.Writeback {
 		v.work.up = v.f.newUpload(context.Background(), v.ino, file, v.nameObject)
 	}
 	return nil

@@ -35,18 +35,20 @@ func (db *DB) Object(ctx context.Context, version int64) (o Object, err error) {
 	return o, err
 }
 
-// RedoOf returns the record of an edit that was not applied yet; ENOENT when the version has none.
-func (db *DB) RedoOf(ctx context.Context, version int64) (r Redo, err error) {
+// RedoOf returns the record of an edit that was not applied yet, and what is known of the object beneath, from one moment; ENOENT when the version has
+// no such record.
+func (db *DB) RedoOf(ctx context.Context, version int64) (r Redo, o Object, err error) {
 	err = db.read(ctx, func(c *conn) error {
-		found, ok, err := c.one("SELECT "+versionCols+`, r.base_key, r.ranges FROM redos r CROSS JOIN versions v ON v.id = r.version
-			WHERE r.version = ? AND v.state = 3`, version)
+		found, ok, err := c.one("SELECT "+versionCols+`, r.base_key, r.ranges, o.etag, o.blocks, o.sums FROM redos r
+			CROSS JOIN versions v ON v.id = r.version LEFT JOIN objects o ON o.version = v.id WHERE r.version = ? AND v.state = 3`, version)
 		if err == nil && !ok {
 			err = syscall.ENOENT
 		}
 		if err == nil {
 			r = Redo{Version: scanVersion(found), BaseKey: found.text(11), Ranges: found.bytes(12)}
+			o = Object{ETag: found.text(13), Blocks: found.bytes(14), Sums: found.bytes(15)}
 		}
 		return err
 	})
-	return r, err
+	return r, o, err
 }

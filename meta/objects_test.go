@@ -88,9 +88,9 @@ func TestRedoOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := db.RedoOf(t.Context(), done.Version.ID)
-	if err != nil || r.Version != done.Version || r.BaseKey != "base" || string(r.Ranges) != "r" {
-		t.Errorf("record is %+v, %v", r, err)
+	r, o, err := db.RedoOf(t.Context(), done.Version.ID)
+	if err != nil || r.Version != done.Version || r.BaseKey != "base" || string(r.Ranges) != "r" || o.ETag != "of the base" {
+		t.Errorf("record is %+v, object %+v, %v", r, o, err)
 	}
 	if live, err := db.LiveKey(t.Context(), "base"); err != nil || !live {
 		t.Errorf("the base is live: %v, %v", live, err)
@@ -98,7 +98,7 @@ func TestRedoOf(t *testing.T) {
 	if err := db.MarkStored(t.Context(), []Stored{{ID: done.Version.ID, Key: "k", Object: Object{ETag: "e"}}}, Relaxed); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.RedoOf(t.Context(), done.Version.ID); err != syscall.ENOENT {
+	if _, _, err := db.RedoOf(t.Context(), done.Version.ID); err != syscall.ENOENT {
 		t.Errorf("after it was stored: %v", err)
 	}
 	if o, err := db.Object(t.Context(), done.Version.ID); err != nil || o.ETag != "e" {
