@@ -36,8 +36,8 @@ func (s *server) dropBlocks(r *http.Request, a *fs.Actor, group string) {
 
 // blockID reads the name of a block: base64 of up to 64 bytes. A client that did not encode its + sent a blank.
 func blockID(text string) (string, error) {
-	id, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(text, " ", "+"))
-	if err != nil || len(id) == 0 || len(id) > maxBlockID {
+	id, err := base64.StdEncoding.Strict().DecodeString(strings.ReplaceAll(text, " ", "+"))
+	if err != nil || strings.ContainsAny(text, "\r\n") || len(id) == 0 || len(id) > maxBlockID {
 		return "", blobBlockID
 	}
 	return string(id), nil

@@ -62,7 +62,7 @@ func rowsOf(in []meta.BSO, err error) ([]BSO, error) {
 
 // rig is a server over a real core. Users log in with Basic and no password; their name decides their roles.
 type rig struct {
-	*testing.T
+	testing.TB
 	fs    *fs.FS
 	db    *meta.DB
 	store objstore.Store
@@ -91,7 +91,7 @@ var users = map[string][]string{
 	"eva":    {"ROLE_EVENT_ADMIN"},
 }
 
-func newRig(t *testing.T, change ...func(*Options)) *rig {
+func newRig(t testing.TB, change ...func(*Options)) *rig {
 	t.Helper()
 	store, err := filestore.New(filepath.Join(t.TempDir(), "objects"), filestore.Options{})
 	if err != nil {
@@ -102,7 +102,7 @@ func newRig(t *testing.T, change ...func(*Options)) *rig {
 
 func newMemRig(t *testing.T) *rig { return newRigOn(t, memstore.New()) }
 
-func newRigOn(t *testing.T, store objstore.Store, change ...func(*Options)) *rig {
+func newRigOn(t testing.TB, store objstore.Store, change ...func(*Options)) *rig {
 	t.Helper()
 	ctx := t.Context()
 	dir := t.TempDir()
@@ -115,7 +115,7 @@ func newRigOn(t *testing.T, store objstore.Store, change ...func(*Options)) *rig
 			t.Fatal(err)
 		}
 	}
-	r := &rig{T: t, db: db, store: store, dir: dir}
+	r := &rig{TB: t, db: db, store: store, dir: dir}
 	core, err := fs.Open(ctx, db, store, fs.Options{Staging: filepath.Join(dir, "staging"), Logger: slog.New(slog.DiscardHandler), Now: r.now})
 	if err != nil {
 		t.Fatal(err)
