@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"runtime"
 	"sync"
@@ -21,6 +22,8 @@ type control struct {
 
 	mu    sync.Mutex
 	mount *mountFace // nil while nothing is mounted; guarded by mu
+
+	umounts sync.WaitGroup // commands that end the mount and then wait for uploads
 }
 
 func (c *control) setMount(m *mountFace) {
@@ -73,6 +76,7 @@ type statusReport struct {
 	Versions  map[string]int64 `json:"versions"`
 	Deletions int64            `json:"pendingDeletions"`
 	Uploads   int64            `json:"openUploads"`
+	Waiting   []fs.Transfer    `json:"waiting"` // files on their way to a remote store
 	Open      int64            `json:"openFiles"`
 	Staged    int64            `json:"stagedFiles"`
 	Database  int64            `json:"databaseBytes"`
@@ -113,6 +117,9 @@ func (c *control) status(ctx context.Context, _ struct{}, _ output) (*statusRepo
 		}
 		r.Open, r.Staged = f.Open, f.Staged
 		r.Cache = newCacheReport(c.core.cache)
+	}
+	if r.Waiting, err = c.waiting(ctx); err != nil {
+		return nil, err
 	}
 	c.addRunning(r)
 	return r, nil
@@ -181,12 +188,26 @@ type umounted struct {
 	Dir string `json:"dir"` // "" when nothing was mounted
 }
 
-func (c *control) umount(ctx context.Context, a umountArgs, _ output) (umounted, error) {
+// umount ends the mount and waits for what was closed on it to reach the store, as long as a.Timeout allows both together.
+func (c *control) umount(ctx context.Context, a umountArgs, out output) (umounted, error) {
+	c.umounts.Add(1)
+	defer c.umounts.Done()
 	m := c.mounted()
 	if m == nil {
 		return umounted{}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
 	defer cancel()
-	return umounted{m.dir}, m.Unmount(ctx)
+	err := m.Unmount(ctx)
+	return umounted{m.dir}, errors.Join(err, drain(ctx, c.core.fs, out))
+}
+
+// awaitUmount lets running umount commands end, which a server that had nothing but the mount would cut off.
+func (c *control) awaitUmount(ctx context.Context) {
+	done := make(chan struct{})
+	go func() { c.umounts.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }

@@ -17,6 +17,7 @@ const (
 	exitListen  = 5 // the address can't be listened on
 	exitDamaged = 6 // fsck found problems
 	exitBusy    = 7 // the mount is still in use
+	exitWaiting = 8 // uploads are still waiting
 )
 
 // exitError is an error that chose its exit code.

@@ -139,6 +139,7 @@ func (p *Program) openAdmin(context.Context) error {
 }
 
 func (p *Program) startJobs(context.Context) error {
+	p.closers.push("uploads", p.drainUploads)
 	j := newJobs(p.core, p.Log)
 	p.closers.push("background jobs", j.Stop)
 	return nil
@@ -234,6 +235,7 @@ func (p *Program) wait(ctx context.Context) error {
 		case <-unmounted:
 			p.Log.Info("unmounted", "dir", p.Config.Mount)
 			if p.listener == nil {
+				p.control.awaitUmount(ctx)
 				return nil
 			}
 			unmounted = nil

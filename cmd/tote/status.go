@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"tote/fs"
 )
 
 func statusCommand() *cli.Command {
@@ -60,8 +62,27 @@ func printStatus(out io.Writer, r *statusReport, now time.Time) error {
 	row("versions", "%d stored, %d staged, %d replaced", r.Versions["stored"], r.Versions["staged"]+r.Versions["redo"], r.Versions["replaced"])
 	row("to delete", "%d objects", r.Deletions)
 	row("uploads", "%d open", r.Uploads)
+	printWaiting(row, r.Waiting)
 	row("database", "%s", size(r.Database))
 	return w.Flush()
+}
+
+// printWaiting lists the files that are on their way to a remote store.
+func printWaiting(row func(name, format string, args ...any), list []fs.Transfer) {
+	if len(list) == 0 {
+		return
+	}
+	var bytes, sent int64
+	for _, t := range list {
+		bytes, sent = bytes+t.Size, sent+t.Sent
+	}
+	row("waiting", "%s, %s of %s uploaded", count(len(list), "file"), size(sent), size(bytes))
+	for _, t := range list[:min(len(list), maxListed)] {
+		row("", "%s", transferLine(t))
+	}
+	if more := len(list) - maxListed; more > 0 {
+		row("", "and %d more", more)
+	}
 }
 
 func orNone(s string) string {

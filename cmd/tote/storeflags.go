@@ -124,7 +124,7 @@ func parseSize(text string) (int64, error) {
 
 // tune gives the core what it needs for a remote store. Zero values are the core's own defaults, which are those of the flags.
 func (r remoteStore) tune(o *fs.Options, cache *blockcache.Cache) {
-	o.PartSize, o.Uploads, o.StoreTimeout = r.PartSize, r.Uploads, r.StoreTimeout
+	o.PartSize, o.Uploads, o.StoreTimeout, o.Writeback = r.PartSize, r.Uploads, r.StoreTimeout, r.Writeback
 	if cache != nil {
 		o.Cache = readCache{cache}
 	}

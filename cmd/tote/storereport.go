@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"syscall"
 
+	"tote/fs"
 	"tote/objstore"
 	"tote/objstore/blockcache"
 	"tote/objstore/s3store"
@@ -80,6 +81,48 @@ func (r *cacheReport) String() string {
 	text := fmt.Sprintf("%s of %s, %d blocks found in it, %d not, %s fetched", size(r.Bytes), size(r.Limit), r.Memory+r.Disk, r.Misses, size(r.Fetched))
 	if r.Corrupt > 0 {
 		text += fmt.Sprintf(", %d were damaged and fetched again", r.Corrupt)
+	}
+	return text
+}
+
+// waiting lists the files on their way to a remote store. Without a server they are those that the next start goes on with.
+func (c *control) waiting(ctx context.Context) ([]fs.Transfer, error) {
+	if c.core != nil {
+		list, err := c.core.fs.Pending(ctx)
+		return append([]fs.Transfer{}, list...), err
+	}
+	list := []fs.Transfer{}
+	known, err := c.db.Setting(ctx, storeSetting)
+	if ref, perr := parseStore(string(known), c.data.path); err != nil || perr != nil || !ref.remote() {
+		return list, nil
+	}
+	staged, redos, err := c.db.Pending(ctx)
+	for _, r := range redos {
+		staged = append(staged, r.Version)
+	}
+	for _, v := range staged {
+		t := fs.Transfer{Ino: v.Ino, Size: v.Size, Staged: true}
+		t.Path, _ = c.db.Path(ctx, v.Ino) // one that has lost its name goes with the next start
+		list = append(list, t)
+	}
+	return list, err
+}
+
+// maxListed bounds what "tote status" prints for people; JSON has all.
+const maxListed = 20
+
+// transferLine describes a file on its way.
+func transferLine(t fs.Transfer) string {
+	name := t.Path
+	if name == "" {
+		name = fmt.Sprintf("(file %d)", t.Ino)
+	}
+	text := fmt.Sprintf("%s, %s", oneLine(name), size(t.Size))
+	if t.Sent > 0 {
+		text += fmt.Sprintf(", %s sent", size(t.Sent))
+	}
+	if t.Error != "" {
+		text += fmt.Sprintf(", tried %s: %s", count(t.Tries, "time"), oneLine(t.Error))
 	}
 	return text
 }

@@ -18,8 +18,10 @@ func umountCommand() *cli.Command {
 		Usage:     "unmount, after everything written was committed",
 		ArgsUsage: "[DIR]",
 		Description: fmt.Sprintf("Asks the server that has DIR, or the data directory of --data, mounted. The server goes on serving HTTP. Programs\n"+
-			"that still use the mount when --timeout is over lose it, after what they wrote was committed: exit code %d. When the\n"+
-			"server does not answer the kernel is asked, and leaves a mount that is in use. A mount whose server is gone is removed.", exitBusy),
+			"that still use the mount when --timeout is over lose it, after what they wrote was committed: exit code %d. Files that\n"+
+			"wait for their upload (--writeback) are waited for in the same time; what is left then goes on by itself: exit code %d.\n"+
+			"When the server does not answer the kernel is asked, and leaves a mount that is in use. A mount whose server is gone\n"+
+			"is removed.", exitBusy, exitWaiting),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "data", Usage: "unmount whatever the server on data directory `DIR` has mounted", EnvVars: env("data")},
 			&cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "how long to wait"},
@@ -40,12 +42,14 @@ func runUmount(c *cli.Context) error {
 	defer cancel()
 	var done string
 	var err error
+	bar := newMeter(c.App.ErrWriter)
+	out := output{Progress: bar.show}
 	if c.Args().Present() {
-		done, err = umountDir(ctx, c.Args().First(), c.String("data"), timeout)
+		done, err = umountDir(ctx, c.Args().First(), c.String("data"), timeout, out)
 	} else {
-		done, err = umountData(ctx, c.String("data"), timeout)
+		done, err = umountData(ctx, c.String("data"), timeout, out)
 	}
-	if err != nil {
+	if bar.end(); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.App.Writer, "unmounted %s\n", done)
@@ -53,7 +57,7 @@ func runUmount(c *cli.Context) error {
 }
 
 // umountData ends whatever the server on a data directory has mounted.
-func umountData(ctx context.Context, data string, timeout time.Duration) (string, error) {
+func umountData(ctx context.Context, data string, timeout time.Duration, out output) (string, error) {
 	if data == "" {
 		return "", usagef("usage: tote umount DIR | --data DIR")
 	}
@@ -67,7 +71,7 @@ func umountData(ctx context.Context, data string, timeout time.Duration) (string
 	}
 	conn.Close()
 	var u umounted
-	err = newRemote(data).call(ctx, "umount", umountArgs{timeout}, &u, output{})
+	err = newRemote(data).call(ctx, "umount", umountArgs{timeout}, &u, out)
 	if err == nil && u.Dir == "" {
 		err = fmt.Errorf("the server on %s has nothing mounted", data)
 	}
@@ -75,7 +79,7 @@ func umountData(ctx context.Context, data string, timeout time.Duration) (string
 }
 
 // umountDir ends the mount on dir: through its server when that is found, else from outside.
-func umountDir(ctx context.Context, dir, data string, timeout time.Duration) (string, error) {
+func umountDir(ctx context.Context, dir, data string, timeout time.Duration, out output) (string, error) {
 	dir, err := realPath(dir)
 	if err != nil {
 		return "", err
@@ -88,7 +92,7 @@ func umountDir(ctx context.Context, dir, data string, timeout time.Duration) (st
 		return "", failf(exitMount, "the mount on %s is not tote's (it is %s)", dir, m.fstype)
 	}
 	if owner := serverOf(ctx, dir, m.source, data, "data"); owner != "" {
-		return umountData(ctx, owner, timeout)
+		return umountData(ctx, owner, timeout, out)
 	}
 	return dir, fusermount(ctx, dir, fusefs.Dead(dir))
 }
