@@ -16,6 +16,7 @@ type Limits struct {
 
 	MaxKey     int  // bytes of the longest key; longer ones are ErrKey
 	EqualParts bool // all parts of an upload but the last must have one size
+	AllParts   bool // Complete must list every part that was stored: leaving one out is ErrPart
 
 	// TreeKeys says that objects are kept as files in directories: no object can have a key that is a directory
 	// of another one's, as "a" beside "a/b". Put of the second is ErrKey, and its Complete fails.

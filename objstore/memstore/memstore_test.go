@@ -19,7 +19,7 @@ func TestContract_Limited(t *testing.T) {
 	storetest.Run(t, func(testing.TB) objstore.Store {
 		return memstore.NewLimited(objstore.Limits{
 			MinPart: 20_000, MaxPart: 1 << 30, MaxPut: 1 << 30, MinCopy: 20_000, MaxCopy: 1 << 30, MaxKey: 900,
-			EqualParts: true, TreeKeys: true,
+			EqualParts: true, AllParts: true, TreeKeys: true,
 		})
 	})
 }

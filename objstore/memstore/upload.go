@@ -166,6 +166,9 @@ func (u *upload) join(parts []objstore.Part) ([]byte, error) {
 	if err := u.s.checkSizes(parts); err != nil {
 		return nil, err
 	}
+	if u.s.limits.AllParts && len(parts) < len(u.parts) {
+		return nil, fmt.Errorf("%w: %d of %d are listed", objstore.ErrPart, len(parts), len(u.parts))
+	}
 	var all [][]byte
 	for _, want := range parts {
 		p, ok := u.parts[want.Number]

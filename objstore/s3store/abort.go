@@ -54,7 +54,7 @@ func (u *upload) abort(ctx context.Context) error {
 func (s *Store) abandon(o *op, full, id string) error {
 	in := &s3.AbortMultipartUploadInput{Bucket: &s.opts.Bucket, Key: &full, UploadId: &id}
 	_, err := s.client.AbortMultipartUpload(o.ctx, in)
-	return err
+	return uploadErr(err)
 }
 
 // stopParts ends the parts under way and keeps others from beginning.

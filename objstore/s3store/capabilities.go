@@ -9,6 +9,7 @@ type Capabilities struct {
 	ConditionalPut  bool  // it puts an object only where there is none when told so
 	CopyPart        bool  // it copies ranges of objects into uploads
 	MinPart         int64 // the smallest part before the last
+	AllParts        bool  // it wants every part of an upload in the end, and lets none be left out
 	MultipartTag    bool  // the tag of an upload is the MD5 of its parts' MD5s
 	TreeKeys        bool  // objects are files in directories: "a" can't be beside "a/b"
 }
@@ -24,6 +25,7 @@ func (c Capabilities) LogValue() slog.Value {
 		slog.Bool("conditional-put", c.ConditionalPut),
 		slog.Bool("copy-part", c.CopyPart),
 		slog.Int64("min-part", c.MinPart),
+		slog.Bool("all-parts", c.AllParts),
 		slog.Bool("multipart-tag", c.MultipartTag),
 		slog.Bool("tree-keys", c.TreeKeys),
 	)

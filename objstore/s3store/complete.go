@@ -74,7 +74,7 @@ func (u *upload) publish(o *op, w *whole) (objstore.Info, error) {
 		err = u.join(o, w)
 	}
 	switch outcome(err) {
-	case errNoUpload, objstore.ErrNotFound, objstore.ErrPart:
+	case errNoUpload, objstore.ErrPart:
 		// A request whose answer was lost looks like this from behind. What counts is the object.
 		info, there, statErr := u.published(o, w)
 		if statErr != nil || there {
@@ -143,7 +143,7 @@ func (u *upload) join(o *op, w *whole) error {
 	}
 	out, err := u.s.client.CompleteMultipartUpload(o.ctx, in)
 	if err != nil {
-		return err
+		return uploadErr(err)
 	}
 	if !w.matches(aws.ToString(out.ChecksumCRC64NVME), out.ChecksumType) {
 		return fmt.Errorf("%w: the object has the checksum %s, its parts make %s", errServer, *out.ChecksumCRC64NVME, crcText(w.crc))

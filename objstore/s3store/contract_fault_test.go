@@ -44,9 +44,11 @@ func TestContract_Faults(t *testing.T) {
 		t.Run(mode.String(), func(t *testing.T) {
 			t.Parallel()
 			p := proxy(t, g)
+			bucket := through(t, g, p, "")
 			storetest.Run(t, func(t testing.TB) objstore.Store {
 				p.Inject(1)
-				s := through(t, g, p, "p-"+rand.Text()[:8])
+				s, err := bucket.At(g.Prefix("p-" + rand.Text()[:8]))
+				must(t, err)
 				if !calm(t.Name()) {
 					p.Inject(1, s3proxy.Fault{Mode: mode, Ops: opsFor(mode), Share: 0.05})
 				}

@@ -30,13 +30,13 @@ func TestCrcJoin(t *testing.T) {
 }
 
 func TestCrcText(t *testing.T) {
-	if got := crcText(sumOf([]byte("123456789"))); got != "rosUhgp5m4g=" {
+	if got := crcText(sumOf([]byte("123456789"))); got != "rosUhgp5mIg=" {
 		t.Errorf("got %s", got)
 	}
-	if crc, ok := crcParse("rosUhgp5m4g="); !ok || crc != 0xae8b14860a799b88 {
+	if crc, ok := crcParse("rosUhgp5mIg="); !ok || crc != 0xae8b14860a799888 {
 		t.Errorf("got %x, %t", crc, ok)
 	}
-	for _, bad := range []string{"", "rosUhgp5m4g", "rosUhgp5", "rosUhgp5m4g=0", "rosUhgp5m4g=-2"} {
+	for _, bad := range []string{"", "rosUhgp5mIg", "rosUhgp5", "rosUhgp5mIg=0", "rosUhgp5mIg=-2"} {
 		if _, ok := crcParse(bad); ok {
 			t.Errorf("%q was taken", bad)
 		}

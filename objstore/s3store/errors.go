@@ -98,6 +98,9 @@ func statusOutcome(status int) error {
 
 // outcome is the sentinel that an error of the SDK stands for, or nil.
 func outcome(err error) error {
+	if errors.Is(err, errNoUpload) {
+		return errNoUpload
+	}
 	status := statusOf(err)
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -150,6 +153,14 @@ func temporary(err error) bool {
 func throttled(err error) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && slowDown(api.ErrorCode()) || statusOf(err) == http.StatusTooManyRequests
+}
+
+// uploadErr is the error of a call about an upload: Ceph misses the key when it is the upload that is not there.
+func uploadErr(err error) error {
+	if outcome(err) == objstore.ErrNotFound {
+		return fmt.Errorf("%w: %s", errNoUpload, describe(err))
+	}
+	return err
 }
 
 // explain makes the error that callers get of one of the SDK. Others are ours already.

@@ -78,11 +78,8 @@ func load(ctx context.Context, opts Options) (aws.Config, error) {
 }
 
 func newStore(opts Options, cfg aws.Config) *Store {
-	s := &Store{opts: opts, buffers: newBuffers(), ended: newEndings()}
+	s := &Store{opts: opts, base: baseOf(opts.Prefix), buffers: newBuffers(), ended: newEndings()}
 	s.caps.Checksums = true // until the probe knows better
-	if opts.Prefix != "" {
-		s.base = opts.Prefix + "/"
-	}
 	plain := s3.HTTPClient(cfg.HTTPClient)
 	if opts.client != nil {
 		plain = opts.client

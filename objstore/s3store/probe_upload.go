@@ -45,6 +45,17 @@ func (p *probe) multipart() error {
 	if c.MinPart == 0 {
 		c.MinPart = defaultMinPart
 	}
+	whole, err := p.complete(map[int]storedPart{2: sent})
+	if whole || err != nil || !c.CopyPart {
+		return err
+	}
+	c.AllParts = true
+	if err := p.begin(); err != nil {
+		return err
+	}
+	if sent, err = p.sendPart(); err != nil {
+		return err
+	}
 	_, err = p.complete(map[int]storedPart{2: sent})
 	return err
 }

@@ -44,7 +44,7 @@ func (s *Store) resume(ctx context.Context, key, id string) (*upload, error) {
 	o := s.begin(ctx, 0)
 	defer o.end()
 	u.parts, err = s.listParts(o, full, id)
-	if outcome(err) == errNoUpload || outcome(err) == objstore.ErrNotFound {
+	if outcome(err) == errNoUpload {
 		u.parts = map[int]storedPart{}
 		err = s.mayBeDone(o, key, full)
 	}
@@ -91,7 +91,8 @@ func (s *Store) listSomeParts(o *op, full, id, marker string) (*s3.ListPartsOutp
 	if marker != "" {
 		in.PartNumberMarker = &marker
 	}
-	return s.client.ListParts(o.ctx, in)
+	out, err := s.client.ListParts(o.ctx, in)
+	return out, uploadErr(err)
 }
 
 // Uploads yields the open uploads below the prefix.
@@ -124,7 +125,8 @@ func (s *Store) Uploads(ctx context.Context) iter.Seq2[objstore.UploadInfo, erro
 }
 
 func (s *Store) listUploads(ctx context.Context, prefix, key, id string) (*s3.ListMultipartUploadsOutput, error) {
-	in := &s3.ListMultipartUploadsInput{Bucket: &s.opts.Bucket, EncodingType: types.EncodingTypeUrl}
+	// No encoding is asked for: Ceph does it without saying so.
+	in := &s3.ListMultipartUploadsInput{Bucket: &s.opts.Bucket}
 	if prefix != "" {
 		in.Prefix = &prefix
 	}

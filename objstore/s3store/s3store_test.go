@@ -3,6 +3,7 @@ package s3store_test
 import (
 	"crypto/rand"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"tote/objstore"
@@ -42,4 +43,19 @@ func TestContract(t *testing.T) {
 	storetest.Run(t, func(t testing.TB) objstore.Store {
 		return open(t, options(t, g, "p-"+rand.Text()[:8]+"/ü"))
 	})
+}
+
+func TestStore_At(t *testing.T) {
+	g := s3test.Start(t)
+	s := open(t, options(t, g, "p"))
+	_, err := s.Put(t.Context(), "q/a", strings.NewReader("x"), 1)
+	must(t, err)
+	other, err := s.At(g.Prefix("p/q"))
+	must(t, err)
+	if info, err := other.Stat(t.Context(), "a"); err != nil || info.Size != 1 || other.Capabilities() != s.Capabilities() {
+		t.Errorf("%+v, error %v", info, err)
+	}
+	if _, err := s.At("a//b"); err == nil {
+		t.Error("a bad prefix is taken")
+	}
 }

@@ -56,13 +56,31 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// At returns a store at another prefix of the same bucket. It shares the connections, and needs no probe.
+func (s *Store) At(prefix string) (*Store, error) {
+	other := *s
+	other.opts.Prefix = prefix
+	if err := other.opts.check(); err != nil {
+		return nil, err
+	}
+	other.base, other.ended = baseOf(prefix), newEndings()
+	return &other, nil
+}
+
+func baseOf(prefix string) string {
+	if prefix == "" {
+		return ""
+	}
+	return prefix + "/"
+}
+
 // Limits returns what the server was found to demand.
 func (s *Store) Limits() objstore.Limits {
 	return objstore.Limits{
 		MinPart: s.caps.MinPart, MaxPart: maxSingle, MaxPut: maxSingle,
 		MinCopy: s.caps.MinPart, MaxCopy: maxSingle,
 		MaxKey:     objstore.MaxKey - len(s.base),
-		EqualParts: s.opts.EqualParts, TreeKeys: s.caps.TreeKeys,
+		EqualParts: s.opts.EqualParts, AllParts: s.caps.AllParts, TreeKeys: s.caps.TreeKeys,
 	}
 }
 

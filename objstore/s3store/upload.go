@@ -162,7 +162,7 @@ func (u *upload) partOnce(o *op, number int, src *source) (storedPart, error) {
 	in.ChecksumCRC64NVME, in.ContentMD5 = src.sums()
 	out, err := u.s.client.UploadPart(o.ctx, in, unsigned)
 	if err != nil {
-		return storedPart{}, err
+		return storedPart{}, uploadErr(err)
 	}
 	if err := src.verify(out.ChecksumCRC64NVME); err != nil {
 		return storedPart{}, err
