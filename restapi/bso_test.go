@@ -354,7 +354,7 @@ func TestBSO_Roles(t *testing.T) {
 
 func TestHandles(t *testing.T) {
 	for path, want := range map[string]bool{"/inventory/binaries": true, "/inventory": true, "/api/x": true, "/data/x/y": true, "/acme/api/x/y": true, "/blobs/c/k": true,
-		"/": false, "/dav/api/x": false, "/acme/x": false, "/healthz": false, "/event/events": false, "/tenant/currentTenant": false} {
+		"/": false, "/dav/api/x": false, "/acme/x": false, "/healthz": false, "/event/events": true, "/tenant/currentTenant": true, "/platform": true} {
 		if got := Handles(path); got != want {
 			t.Errorf("Handles(%s) is %v", path, got)
 		}

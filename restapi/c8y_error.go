@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -19,19 +20,24 @@ type c8yProblem struct {
 
 func (p *c8yProblem) Error() string { return p.message }
 
-// Problems that do not come from the core.
+// Problems that do not come from the core. Codes that begin with inventory begin with event in the answers of the event API.
 var (
 	c8yBadRequest   = &c8yProblem{http.StatusBadRequest, "general/Bad Request", "the body could not be read as what its content type says"}
 	c8yCut          = &c8yProblem{http.StatusBadRequest, "general/Bad Request", "the body ended early; nothing was stored"}
 	c8yUnauthorized = &c8yProblem{http.StatusUnauthorized, "security/Unauthorized", "Invalid credentials! : Bad credentials"}
 	c8yForbidden    = &c8yProblem{http.StatusForbidden, "security/Forbidden", "this user has no role that allows it"}
 	c8yNoRoute      = &c8yProblem{http.StatusNotFound, "general/Not Found", "there is no such resource"}
-	c8yNoObject     = &c8yProblem{http.StatusNotFound, "inventory/Not Found", "there is no binary with this id"}
+	c8yNoObject     = &c8yProblem{http.StatusNotFound, "inventory/Not Found", "there is nothing with this id"}
+	c8yNoAttachment = &c8yProblem{http.StatusNotFound, "Not Found", "the event has no complete attachment"}
 	c8yMethod       = &c8yProblem{http.StatusMethodNotAllowed, "general/Method Not Allowed", "this resource does not know the method"}
+	c8yDuplicate    = &c8yProblem{http.StatusConflict, "Duplicate", "the event has an attachment already; PUT replaces it"}
+	c8yWriting      = &c8yProblem{http.StatusConflict, "event/conflict", "somebody else is uploading to this event right now"}
+	c8yHasChildren  = &c8yProblem{http.StatusConflict, "inventory/conflict", "the object has children; cascade=true deletes them too"}
 	c8yPrecondition = &c8yProblem{http.StatusPreconditionFailed, "general/Precondition Failed", "a condition of the request does not hold"}
 	c8yTooLarge     = &c8yProblem{http.StatusRequestEntityTooLarge, "general/Payload Too Large", "the body is larger than this server takes"}
 	c8yMediaType    = &c8yProblem{http.StatusUnsupportedMediaType, "general/Unsupported Media Type", "the body must be multipart/form-data"}
 	c8yRange        = &c8yProblem{http.StatusRequestedRangeNotSatisfiable, "inventory/Invalid Range", "the range lies beyond the end of the file"}
+	c8yManyLogins   = &c8yProblem{http.StatusTooManyRequests, "security/Too Many Requests", "too many logins failed or wait, try again later"}
 )
 
 // c8yInvalid is something that was understood but can't be done.
@@ -89,28 +95,43 @@ func c8yProblemOf(err error) *c8yProblem {
 	case errors.Is(err, fs.ErrPrecondition):
 		return c8yPrecondition
 	}
+	for _, e := range []error{errNoFile, errObject, errFileSize} {
+		if errors.Is(err, e) {
+			return c8yInvalid(e.Error())
+		}
+	}
 	if p, ok := c8yErrnos[fs.Errno(err)]; ok {
 		return p
 	}
 	return c8yErrnos[syscall.EIO]
 }
 
-// failC8y answers with an error body and logs what the client may not see.
-func (s *server) failC8y(w http.ResponseWriter, r *http.Request, err error) {
+// fail answers with an error body and logs what the client may not see.
+func (x *exchange) fail(err error) {
 	p := c8yProblemOf(err)
 	if p.status >= 500 {
-		s.log.Log(r.Context(), failureLevel(err), "inventory request failed", "method", r.Method, "path", r.URL.Path, "status", p.status, "err", err)
+		x.s.log.Log(x.ctx, failureLevel(err), "inventory request failed", "method", x.r.Method, "path", x.r.URL.Path, "status", p.status, "err", err)
 	}
-	if p.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "2")
+	switch p.status {
+	case http.StatusServiceUnavailable:
+		x.w.Header().Set("Retry-After", "2")
+	case http.StatusTooManyRequests:
+		x.w.Header().Set("Retry-After", "1")
 	}
-	writeC8yProblem(w, s.base(r), p)
+	x.w.Header().Del("Location")
+	writeC8yProblem(x.w, x.r, x.base, p)
 }
 
-func writeC8yProblem(w http.ResponseWriter, base string, p *c8yProblem) {
-	data, _ := json.Marshal(map[string]string{"error": p.code, "message": p.message, "info": base + "/docs#errors"})
+// writeC8yProblem sends an error body, under the name of the API that the request was sent to.
+func writeC8yProblem(w http.ResponseWriter, r *http.Request, base string, p *c8yProblem) {
+	code := p.code
+	if rest, ok := strings.CutPrefix(code, "inventory/"); ok && strings.HasPrefix(strings.TrimLeft(r.URL.Path, "/"), "event") {
+		code = "event/" + rest
+	}
+	data, _ := json.Marshal(map[string]string{"error": code, "message": p.message, "info": base + "/docs#errors"})
 	h := w.Header()
 	h.Set("Content-Type", c8yType("error"))
+	h.Set("Content-Length", strconv.Itoa(len(data)))
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(p.status)
 	w.Write(data)
@@ -123,5 +144,5 @@ func unauthorizedC8y(w http.ResponseWriter, r *http.Request) {
 		scheme = "XBASIC"
 	}
 	w.Header().Set("WWW-Authenticate", scheme+` realm="Cumulocity"`)
-	writeC8yProblem(w, (&server{}).base(r), c8yUnauthorized)
+	writeC8yProblem(w, r, (&server{}).base(r), c8yUnauthorized)
 }

@@ -1,7 +1,6 @@
 package restapi
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"strconv"
@@ -10,55 +9,48 @@ import (
 )
 
 // getBinary answers GET and HEAD with the bytes.
-func (s *server) getBinary(w http.ResponseWriter, r *http.Request, a *fs.Actor, ino fs.Ino) {
-	reader := readAs(a)
-	b, err := s.binary(r.Context(), reader, ino)
-	if err == nil && !b.readable(a) {
+func (x *exchange) getBinary() error {
+	b, err := x.s.binary(x.ctx, x.a, x.id)
+	if err == nil && !b.readable(x.a, c8yReaders) {
 		err = c8yForbidden
 	}
 	if err != nil {
-		s.failC8y(w, r, err)
-		return
+		return err
 	}
-	rd, err := s.fs.OpenReaderIno(r.Context(), reader, ino)
+	return x.sendFile(b)
+}
+
+// sendFile sends the bytes of a file that the caller may read.
+func (x *exchange) sendFile(b managed) error {
+	rd, err := x.s.fs.OpenReaderIno(x.ctx, readAs(x.a), b.id)
 	if err != nil {
-		s.failC8y(w, r, err)
-		return
+		return err
 	}
 	defer rd.Close()
-	w.Header().Set("Content-Type", headerText(b.content))
-	w.Header().Set("Content-Disposition", attachment(b.name))
-	s.send(w, r, download{
+	x.w.Header().Set("Content-Type", headerText(b.content))
+	x.w.Header().Set("Content-Disposition", attachment(b.name))
+	x.s.send(x.w, x.r, download{
 		reader: rd,
-		ranges: r.Header.Get("Range"),
+		ranges: x.r.Header.Get("Range"),
 		status: func(code int) {
 			if code == http.StatusNotModified {
-				w.WriteHeader(code)
+				x.w.WriteHeader(code)
 				return
 			}
-			s.failC8y(w, r, c8yPrecondition)
+			x.fail(c8yPrecondition)
 		},
 		unsatisfiable: func() {
-			w.Header().Del("Content-Disposition")
-			s.failC8y(w, r, c8yRange)
+			x.w.Header().Del("Content-Disposition")
+			x.fail(c8yRange)
 		},
 	})
+	return nil
 }
-
-// readable follows the API's rule: a role, the owner, or everybody for an object that is marked as global.
-func (b binary) readable(a *fs.Actor) bool {
-	_, global := b.custom["c8y_Global"]
-	return global || a.HasRole(c8yReaders...) || b.ownedBy(a)
-}
-
-func (b binary) changeable(a *fs.Actor) bool { return a.HasRole(c8yWriters...) || b.ownedBy(a) }
-
-func (b binary) ownedBy(a *fs.Actor) bool { return b.owner != "" && b.owner == a.User }
 
 // changeableBinary finds a binary that the actor may replace or delete.
-func (s *server) changeableBinary(ctx context.Context, a *fs.Actor, ino fs.Ino) (binary, error) {
-	b, err := s.binary(ctx, readAs(a), ino)
-	if err == nil && !b.changeable(a) {
+func (x *exchange) changeableBinary() (managed, error) {
+	b, err := x.s.binary(x.ctx, x.a, x.id)
+	if err == nil && !b.changeable(x.a, c8yWriters) {
 		err = c8yForbidden
 	}
 	return b, err
@@ -82,69 +74,66 @@ func condition(r *http.Request) *fs.Cond {
 }
 
 // putBinary replaces the bytes and nothing else: name, type and members stay.
-func (s *server) putBinary(w http.ResponseWriter, r *http.Request, a *fs.Actor, ino fs.Ino) {
-	b, err := s.changeableBinary(r.Context(), a, ino)
-	if err != nil {
-		s.failC8y(w, r, err)
-		return
-	}
-	if err := s.replaceBinary(w, r, a, b); err != nil {
-		s.failC8y(w, r, uploadProblem(err))
-		return
-	}
-	s.answerStored(w, r, a, ino)
-}
-
-// replacement is one PUT on its way.
-type replacement struct {
-	s      *server
-	r      *http.Request
-	actor  *fs.Actor
-	ino    fs.Ino
-	writer *fs.Writer
-}
-
-func (s *server) replaceBinary(w http.ResponseWriter, r *http.Request, a *fs.Actor, b binary) error {
-	p := &replacement{s: s, r: r, actor: a, ino: b.file.Info.Ino()}
-	defer p.drop()
-	o, err := p.receive(w)
+func (x *exchange) putBinary() error {
+	b, err := x.changeableBinary()
 	if err != nil {
 		return err
 	}
-	o.Cond = condition(r)
-	o.Props = []fs.Property{{Space: spaceC8y, Name: propReplaced, Value: strconv.Itoa(b.revpos + 1)}}
-	_, _, err = p.writer.Commit(r.Context(), o)
+	if err := x.replaceBinary(b); err != nil {
+		return err
+	}
+	return x.answerStored(x.id)
+}
+
+func (x *exchange) replaceBinary(b managed) error {
+	p := &replacement{x: x, target: fs.Target{Ino: b.id}, max: x.s.opts.MaxFile}
+	defer p.drop()
+	o, err := p.receive()
+	if err != nil {
+		return err
+	}
+	o.Cond = condition(x.r)
+	o.Props = []fs.Property{{Space: fs.SpaceManaged, Name: propReplaced, Value: strconv.Itoa(b.revpos + 1)}}
+	_, _, err = p.writer.Commit(x.ctx, o)
 	return err
 }
 
+// replacement is a body on its way to a file: the whole body, or the file of a form.
+type replacement struct {
+	x      *exchange
+	target fs.Target
+	max    int64
+	form   *form // nil when the body is the file
+	writer *fs.Writer
+}
+
 // receive streams the body, or the file of a form, into the core.
-func (p *replacement) receive(w http.ResponseWriter) (fs.CommitOptions, error) {
-	max := p.s.opts.MaxFile
-	if !isForm(p.r.Header) {
-		in, err := newBody(w, p.r, max)
+func (p *replacement) receive() (fs.CommitOptions, error) {
+	x := p.x
+	if !isForm(x.r.Header) {
+		in, err := newBody(x.w, x.r, p.max)
 		if err == nil {
 			err = p.take(nil, in)
 		}
-		return fs.CommitOptions{ExpectSize: p.r.ContentLength, ContentType: rawType(p.r)}, err
+		return fs.CommitOptions{ExpectSize: x.r.ContentLength, ContentType: rawType(x.r)}, err
 	}
-	in, err := newBody(w, p.r, max+p.s.opts.MaxJSON+maxFrame)
+	in, err := newBody(x.w, x.r, p.max+x.s.opts.MaxJSON+maxFrame)
 	if err != nil {
 		return fs.CommitOptions{}, err
 	}
-	f, err := readForm(p.r.Header, in, p.s.opts.MaxJSON, max, p.take)
-	if err != nil {
+	if p.form, err = readForm(x.r.Header, in, x.s.opts.MaxJSON, p.max, p.take); err != nil {
 		return fs.CommitOptions{}, err
 	}
-	return fs.CommitOptions{ExpectSize: f.received, ContentType: f.contentType()}, nil
+	return fs.CommitOptions{ExpectSize: p.form.received, ContentType: p.form.contentType()}, nil
 }
 
 func (p *replacement) take(_ *form, bytes io.Reader) error {
 	p.drop()
 	var err error
-	if p.writer, err = p.s.fs.NewWriter(context.WithoutCancel(p.r.Context()), p.actor, fs.Target{Ino: p.ino}); err != nil {
+	if p.writer, err = p.x.s.fs.NewWriter(p.x.ctx, writeAs(p.x.a), p.target); err != nil {
 		return err
 	}
-	if p.r.ContentLength <= md5Limit {
+	if p.x.r.ContentLength <= md5Limit {
 		p.writer.WantMD5()
 	}
 	_, err = p.writer.ReadFrom(bytes)
@@ -167,14 +156,13 @@ func rawType(r *http.Request) string {
 }
 
 // deleteBinary removes the file, whatever names it has in the tree.
-func (s *server) deleteBinary(w http.ResponseWriter, r *http.Request, a *fs.Actor, ino fs.Ino) {
-	_, err := s.changeableBinary(r.Context(), a, ino)
-	if err == nil {
-		err = s.fs.DeleteFile(r.Context(), a, ino, condition(r))
+func (x *exchange) deleteBinary() error {
+	if _, err := x.changeableBinary(); err != nil {
+		return err
 	}
-	if err != nil {
-		s.failC8y(w, r, err)
-		return
+	if err := x.s.fs.DeleteFile(x.ctx, writeAs(x.a), x.id, condition(x.r)); err != nil {
+		return err
 	}
-	w.WriteHeader(http.StatusNoContent)
+	x.w.WriteHeader(http.StatusNoContent)
+	return nil
 }

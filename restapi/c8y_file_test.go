@@ -208,7 +208,17 @@ func TestBinary_MethodOverrideAndRoutes(t *testing.T) {
 		{"PATCH", "/inventory/binaries", 405, "general/Method Not Allowed", "GET, HEAD, POST"},
 		{"POST", "/inventory/binaries?x", 415, "general/Unsupported Media Type", ""},
 		{"GET", "/inventory/nothing", 404, "general/Not Found", ""},
-		{"GET", "/inventory", 404, "general/Not Found", ""},
+		{"GET", "/measurement/measurements", 404, "general/Not Found", ""},
+		{"GET", "/identity/externalIds/c8y_Serial/x", 404, "general/Not Found", ""},
+		{"GET", "/inventory/managedObjects/x", 404, "inventory/Not Found", ""},
+		{"GET", "/inventory/managedObjects/5/childUncles", 404, "general/Not Found", ""},
+		{"GET", "/event/events/abc", 404, "event/Not Found", ""},
+		{"GET", "/event/events/abc/binaries", 404, "event/Not Found", ""},
+		{"GET", "/event/events/4711", 404, "event/Not Found", ""},
+		{"GET", "/event/events/4711/binaries", 404, "event/Not Found", ""},
+		{"PATCH", "/event/events/4711/binaries", 405, "general/Method Not Allowed", "GET, HEAD, POST, PUT, DELETE"},
+		{"PUT", "/event/events", 405, "general/Method Not Allowed", "GET, HEAD, POST, DELETE"},
+		{"DELETE", "/platform", 405, "general/Method Not Allowed", "GET, HEAD"},
 		{"GET", "/inventory/binaries/1/2", 404, "general/Not Found", ""},
 		{"GET", "/inventory/binaries/abc", 404, "inventory/Not Found", ""},
 		{"GET", "/inventory/binaries/01", 404, "inventory/Not Found", ""},
@@ -275,7 +285,7 @@ func TestBinary_GoldenErrors(t *testing.T) {
 		status int
 		body   string
 	}{
-		{r.do("GET", "/inventory/binaries/4711", ""), 404, `{"error":"inventory/Not Found"` + info + `,"message":"there is no binary with this id"}`},
+		{r.do("GET", "/inventory/binaries/4711", ""), 404, `{"error":"inventory/Not Found"` + info + `,"message":"there is nothing with this id"}`},
 		{r.do("POST", "/inventory/binaries", "", "user: reader"), 403, `{"error":"security/Forbidden"` + info + `,"message":"this user has no role that allows it"}`},
 		{r.do("GET", "/inventory/binaries?pageSize=x", ""), 422, `{"error":"inventory/Unprocessable Entity"` + info + `,"message":"pageSize must be a positive number"}`},
 	} {

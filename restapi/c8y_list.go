@@ -1,239 +1,374 @@
 package restapi
 
 import (
+	"cmp"
+	"container/heap"
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
-	"strings"
+	"time"
 
 	"tote/fs"
 )
 
-const (
-	defaultPage = 5
-	maxPage     = 2000
-	scanPage    = 1000 // files looked at in one go by filters that have no index
-)
+// listLimit is how long a list may take that has to look at every object.
+const listLimit = time.Minute
 
-// c8yPage is the part of a list that a request wants.
-type c8yPage struct {
-	number   int
-	size     int
-	elements bool // withTotalElements
+// listing answers one list of managed objects.
+type listing struct {
+	x      *exchange
+	walker walker
+	page   c8yPage
+	self   string // without parameters
+	key    string // of the collection
+	show   func(managed) any
 }
 
-func (p c8yPage) offset() int { return (p.number - 1) * p.size }
+// listBinaries answers GET /inventory/binaries. Who may not read sees what he owns. The number of pages is always told.
+func (x *exchange) listBinaries() error {
+	return x.listObjects(asBinary, c8yReaders)
+}
 
-func parsePage(q url.Values) (c8yPage, error) {
-	p := c8yPage{number: 1, size: defaultPage, elements: q.Get("withTotalElements") == "true"}
-	for name, to := range map[string]*int{"currentPage": &p.number, "pageSize": &p.size} {
-		v := q.Get(name)
-		if v == "" {
-			continue
+// listManaged answers GET /inventory/managedObjects.
+func (x *exchange) listManaged() error {
+	return x.listObjects(asManaged, objectReaders)
+}
+
+func (x *exchange) listObjects(api string, roles []string) error {
+	q := x.r.URL.Query()
+	page, err := parsePage(q)
+	if err != nil {
+		return err
+	}
+	page.pages = page.pages || api == asBinary
+	f, err := x.filter(q, api == asBinary)
+	if err != nil {
+		return err
+	}
+	f.restrict(x.a, roles)
+	l := &listing{x: x, page: page, self: x.base + api[:len(api)-1], key: "managedObjects", walker: walker{x, f}}
+	l.show = func(m managed) any { return m.show(x.base, api) }
+	return l.answer(q, "managedObjectCollection")
+}
+
+// answer finds the page and sends it.
+func (l *listing) answer(q url.Values, token string) error {
+	ctx, cancel := context.WithTimeout(l.x.ctx, listLimit)
+	defer cancel()
+	l.x.ctx = ctx
+	find := l.find
+	if l.walker.filter.query.ordered() {
+		find = l.findOrdered
+	}
+	f, err := find()
+	if err != nil {
+		return err
+	}
+	writeC8y(l.x.w, l.x.r, http.StatusOK, token, l.x.collection(l.self, l.key, q, l.page, f))
+	return nil
+}
+
+// find reads one page in the order of ids.
+func (l *listing) find() (found, error) {
+	out := found{total: -1}
+	filter := l.walker.filter
+	cheap := !filter.scans() && !filter.picks()
+	var err error
+	if cheap && l.page.wantsTotal() {
+		if out.total, err = l.count(); err != nil {
+			return out, err
 		}
-		n, err := strconv.ParseInt(v, 10, 32)
-		if err != nil || n < 1 {
-			return p, c8yInvalid(name + " must be a positive number")
-		}
-		*to = int(n)
 	}
-	p.size = min(p.size, maxPage)
-	return p, nil
+	after, skip := l.begin()
+	if cheap && out.total >= 0 && l.page.at == "" && int64(skip) >= out.total {
+		return out, nil
+	}
+	if cheap && filter.binaries && skip > 0 {
+		err = l.findAt(&out, skip)
+		return out, err
+	}
+	counting := !cheap && l.page.wantsTotal() && l.page.total < 0
+	if !cheap && !counting {
+		out.total = l.page.total
+	}
+	p := pager{listing: l, out: &out, skip: skip, counting: counting}
+	err = p.run(after)
+	return out, err
 }
 
-// c8yFilter says which binaries a list shows; all that is set must hold.
-type c8yFilter struct {
-	none     bool     // nothing can match
-	inos     []fs.Ino // nil: any
-	owner    string
-	typ      string // with * as wildcard
-	text     string
-	fragment string
+// begin is where the page begins: behind an object when the client came by our link, else after a number of them.
+func (l *listing) begin() (after fs.Ino, skip int) {
+	if id, err := strconv.ParseUint(l.page.at, 10, 63); err == nil {
+		return fs.Ino(id), 0
+	}
+	return 0, l.page.offset()
 }
 
-func parseFilter(q url.Values) (c8yFilter, error) {
-	f := c8yFilter{owner: q.Get("owner"), typ: q.Get("type"), text: q.Get("text"), fragment: q.Get("fragmentType")}
-	if q.Get("query") != "" || q.Get("q") != "" {
-		return f, c8yInvalid("the query language is not served for binaries")
+// count asks the indexes for the number of all objects.
+func (l *listing) count() (int64, error) {
+	x, f := l.x, l.walker.filter
+	if f.none {
+		return 0, nil
 	}
-	for _, name := range []string{"childAdditionId", "childAssetId", "childDeviceId"} {
-		f.none = f.none || q.Get(name) != "" // binaries have no children
-	}
-	if !q.Has("ids") {
-		return f, nil
-	}
-	f.inos = []fs.Ino{}
-	for _, list := range q["ids"] {
-		for id := range strings.SplitSeq(list, ",") {
-			if ino, ok := binaryID(strings.TrimSpace(id)); ok {
-				f.inos = append(f.inos, ino)
-			}
-		}
-	}
-	f.none = f.none || len(f.inos) == 0
-	return f, nil
-}
-
-// query is the part of the filter that the core answers from an index.
-func (f c8yFilter) query() fs.FileQuery {
-	q := fs.FileQuery{Inos: f.inos}
+	q := fs.FileQuery{}
 	if f.owner != "" {
 		q.Props = []fs.Property{{Name: fs.PropUser, Value: fs.JSONString(f.owner)}}
 	}
-	return q
+	n, err := x.s.fs.CountFiles(x.ctx, readAs(x.a), q)
+	if err != nil || f.binaries {
+		return n, err
+	}
+	rows, err := x.s.stores.Objects.CountManaged(x.ctx, f.rows(x.a.Tenant))
+	return n + rows, err
 }
 
-// indexed tells whether query says everything.
-func (f c8yFilter) indexed() bool { return f.typ == "" && f.text == "" && f.fragment == "" }
-
-// match decides what query left open.
-func (f c8yFilter) match(b binary) bool {
-	return (f.typ == "" || glob(f.typ, b.typ)) && (f.text == "" || b.hasText(f.text)) && (f.fragment == "" || b.hasFragment(f.fragment))
-}
-
-func (b binary) hasText(v string) bool {
-	for _, s := range []string{b.name, b.typ, b.owner, b.content} {
-		if s == v {
-			return true
-		}
-	}
-	for _, raw := range b.custom {
-		var s string
-		if json.Unmarshal(raw, &s) == nil && s == v {
-			return true
-		}
-	}
-	return false
-}
-
-func (b binary) hasFragment(name string) bool {
-	_, ok := b.custom[name]
-	return ok || name == "c8y_IsBinary"
-}
-
-// glob matches a text against a pattern where * stands for anything.
-func glob(pattern, text string) bool {
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
-		return pattern == text
-	}
-	rest, ok := strings.CutPrefix(text, parts[0])
-	if !ok {
-		return false
-	}
-	last := len(parts) - 1
-	for _, p := range parts[1:last] {
-		i := strings.Index(rest, p)
-		if i < 0 {
-			return false
-		}
-		rest = rest[i+len(p):]
-	}
-	return strings.HasSuffix(rest, parts[last])
-}
-
-// listBinaries answers GET /inventory/binaries. Who may not read sees what he owns.
-func (s *server) listBinaries(w http.ResponseWriter, r *http.Request, a *fs.Actor) {
-	q := r.URL.Query()
-	page, err := parsePage(q)
-	if err != nil {
-		s.failC8y(w, r, err)
-		return
-	}
-	f, err := parseFilter(q)
-	if err != nil {
-		s.failC8y(w, r, err)
-		return
-	}
-	if !a.HasRole(c8yReaders...) {
-		f.none = f.none || f.owner != "" && f.owner != a.User
-		f.owner = a.User
-	}
-	found, total, err := s.findBinaries(r.Context(), readAs(a), f, page)
-	if err != nil {
-		s.failC8y(w, r, err)
-		return
-	}
-	base := s.base(r)
-	objects := make([]any, len(found))
-	for i, b := range found {
-		objects[i] = b.list(base)
-	}
-	writeC8y(w, r, http.StatusOK, "managedObjectCollection", collection(base+"/inventory/binaries", q, page, total, objects))
-}
-
-// collection wraps a page of objects. next and prev are left out rather than null: a client follows whatever is there.
-func collection(self string, q url.Values, p c8yPage, total int64, objects []any) map[string]any {
-	q.Set("pageSize", strconv.Itoa(p.size))
-	link := func(number int) string {
-		q.Set("currentPage", strconv.Itoa(number))
-		return self + "?" + q.Encode()
-	}
-	pages := (total + int64(p.size) - 1) / int64(p.size)
-	stats := map[string]any{"currentPage": p.number, "pageSize": p.size, "totalPages": pages}
-	if p.elements {
-		stats["totalElements"] = total
-	}
-	m := map[string]any{"self": link(p.number), "managedObjects": objects, "statistics": stats}
-	if int64(p.number) < pages {
-		m["next"] = link(p.number + 1)
-	}
-	if p.number > 1 {
-		m["prev"] = link(p.number - 1)
-	}
-	return m
-}
-
-// findBinaries reads one page of what matches, in order of ids, and counts all.
-func (s *server) findBinaries(ctx context.Context, a *fs.Actor, f c8yFilter, p c8yPage) ([]binary, int64, error) {
+// findAt reads a page of files that begins after a number of them, which the core can skip by itself.
+func (l *listing) findAt(out *found, skip int) error {
+	x, f := l.x, l.walker.filter
 	if f.none {
-		return nil, 0, nil
+		return nil
 	}
-	if !f.indexed() {
-		return s.scanBinaries(ctx, a, f, p)
+	q := fs.FileQuery{Offset: skip, Limit: l.page.size + 1}
+	if f.owner != "" {
+		q.Props = []fs.Property{{Name: fs.PropUser, Value: fs.JSONString(f.owner)}}
 	}
-	q := f.query()
-	total, err := s.fs.CountFiles(ctx, a, q)
-	if err != nil || int64(p.offset()) >= total {
-		return nil, total, err
-	}
-	q.Offset, q.Limit = p.offset(), p.size
-	files, err := s.fs.Files(ctx, a, q)
+	files, err := x.s.fs.Files(x.ctx, readAs(x.a), q)
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
-	found, err := s.binaries(ctx, a, files)
-	return found, total, err
+	batch := make([]hit, len(files))
+	for i := range files {
+		batch[i].file = &files[i]
+	}
+	p := pager{listing: l, out: out}
+	_, err = p.take(batch)
+	return err
 }
 
-// scanBinaries looks at every file that the index lets through.
-func (s *server) scanBinaries(ctx context.Context, a *fs.Actor, f c8yFilter, p c8yPage) ([]binary, int64, error) {
-	var found []binary
-	total := int64(0)
-	q := f.query()
-	q.Limit = scanPage
-	for {
-		files, err := s.fs.Files(ctx, a, q)
-		if err != nil {
-			return nil, 0, err
+// pager fills one page from batches.
+type pager struct {
+	*listing
+	out      *found
+	skip     int
+	counting bool // goes on to the end for the total
+	seen     int64
+}
+
+func (p *pager) run(after fs.Ino) error {
+	size := scanPage
+	if !p.walker.filter.scans() {
+		size = min(size, p.page.size+1)
+		if p.skip > scanPage {
+			size = maxPage // only numbers are looked at
 		}
-		some, err := s.binaries(ctx, a, files)
-		if err != nil {
-			return nil, 0, err
-		}
-		for _, b := range some {
-			if !f.match(b) {
-				continue
-			}
-			if total++; total > int64(p.offset()) && len(found) < p.size {
-				found = append(found, b)
-			}
-		}
-		if len(files) < scanPage {
-			return found, total, nil
-		}
-		q.After = files[len(files)-1].Info.Ino()
 	}
+	for batch, err := range p.walker.batches(after, size) {
+		if err != nil {
+			return err
+		}
+		done, err := p.take(batch)
+		if err != nil {
+			return err
+		}
+		if done {
+			return nil
+		}
+	}
+	if p.counting {
+		p.out.total = p.seen
+	}
+	return nil
+}
+
+// take adds what of a batch belongs to the page; done says that nothing more is wanted.
+func (p *pager) take(batch []hit) (done bool, err error) {
+	if p.walker.filter.scans() {
+		return p.takeMatching(batch)
+	}
+	drop := min(p.skip, len(batch))
+	p.skip -= drop
+	p.seen += int64(len(batch))
+	batch = batch[drop:]
+	room := p.page.size - len(p.out.items)
+	if len(batch) > room {
+		p.out.more = true
+		batch = batch[:room]
+	}
+	for part := range slices.Chunk(batch, 100) {
+		objects, err := p.walker.complete(part)
+		if err != nil {
+			return false, err
+		}
+		for _, m := range objects {
+			if err := p.add(m); err != nil {
+				return false, err
+			}
+		}
+	}
+	return p.out.more && !p.counting, nil
+}
+
+func (p *pager) add(m managed) error {
+	p.out.at = idText(m.id)
+	return p.out.add(p.show(m))
+}
+
+func (p *pager) takeMatching(batch []hit) (done bool, err error) {
+	objects, err := p.walker.complete(batch)
+	if err != nil {
+		return false, err
+	}
+	for _, m := range objects {
+		ok, err := p.walker.matches(m)
+		if err != nil {
+			return false, err
+		}
+		if !ok {
+			continue
+		}
+		if p.seen++; p.skip > 0 {
+			p.skip--
+			continue
+		}
+		if len(p.out.items) < p.page.size {
+			if err := p.add(m); err != nil {
+				return false, err
+			}
+			continue
+		}
+		if p.out.more = true; !p.counting {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// matches decides what the stores left open.
+func (w walker) matches(m managed) (bool, error) {
+	if !w.filter.match(m) {
+		return false, nil
+	}
+	if !w.filter.roots {
+		return true, nil
+	}
+	for k := range kinds {
+		parents, err := w.x.s.stores.Relations.Parents(w.x.ctx, fs.Relation{Tenant: w.x.a.Tenant, Kind: fs.Kind(k), Child: m.id}, 1)
+		if err != nil || len(parents) > 0 {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// maxOrdered is how far into an ordered list a page may lie: as many objects are held to find it.
+const maxOrdered = 20_000
+
+// findOrdered reads one page in the order that the query wants.
+func (l *listing) findOrdered() (found, error) {
+	out := found{total: -1}
+	end := l.page.offset() + l.page.size
+	if end > maxOrdered {
+		return out, c8yInvalid("an ordered list can be read up to object 20000; use a filter")
+	}
+	first := &best{query: l.walker.filter.query, max: end + 1}
+	seen := int64(0)
+	for batch, err := range l.walker.batches(0, scanPage) {
+		if err != nil {
+			return out, err
+		}
+		objects, err := l.walker.complete(batch)
+		if err != nil {
+			return out, err
+		}
+		for _, m := range objects {
+			ok, err := l.walker.matches(m)
+			if err != nil {
+				return out, err
+			}
+			if ok {
+				seen++
+				first.offer(m)
+			}
+		}
+	}
+	if l.page.wantsTotal() {
+		out.total = seen
+	}
+	out.more = seen > int64(end)
+	ids := first.ids()
+	err := l.showAll(&out, ids[min(l.page.offset(), len(ids)):min(end, len(ids))])
+	return out, err
+}
+
+// showAll adds objects in a given order.
+func (l *listing) showAll(out *found, ids []fs.Ino) error {
+	for part := range slices.Chunk(ids, 100) {
+		objects, err := l.x.lookup(part)
+		if err != nil {
+			return err
+		}
+		for _, id := range part {
+			i := slices.IndexFunc(objects, func(m managed) bool { return m.id == id })
+			if i < 0 {
+				continue // it went meanwhile
+			}
+			if err := out.add(l.show(objects[i])); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// best keeps the first objects of an order: their ids and what orders them, the last one on top.
+type best struct {
+	query *query
+	max   int
+	list  []ranked
+}
+
+type ranked struct {
+	id   fs.Ino
+	keys []any
+}
+
+func (b *best) Len() int           { return len(b.list) }
+func (b *best) Less(i, j int) bool { return b.compare(b.list[i], b.list[j]) > 0 }
+func (b *best) Swap(i, j int)      { b.list[i], b.list[j] = b.list[j], b.list[i] }
+
+// Push implements heap.Interface.
+func (b *best) Push(v any) { b.list = append(b.list, v.(ranked)) }
+
+// Pop implements heap.Interface.
+func (b *best) Pop() any {
+	last := b.list[len(b.list)-1]
+	b.list = b.list[:len(b.list)-1]
+	return last
+}
+
+func (b *best) compare(x, y ranked) int {
+	return cmp.Or(b.query.compareKeys(x.keys, y.keys), cmp.Compare(x.id, y.id))
+}
+
+func (b *best) offer(m managed) {
+	r := ranked{m.id, b.query.keys(m)}
+	if len(b.list) == b.max {
+		if b.compare(r, b.list[0]) >= 0 {
+			return
+		}
+		heap.Pop(b)
+	}
+	heap.Push(b, r)
+}
+
+// ids are the objects in order.
+func (b *best) ids() []fs.Ino {
+	slices.SortFunc(b.list, b.compare)
+	ids := make([]fs.Ino, len(b.list))
+	for i, r := range b.list {
+		ids[i] = r.id
+	}
+	return ids
 }

@@ -55,7 +55,7 @@ func TestList_Pages(t *testing.T) {
 	r.equal("cut", m["statistics"].(map[string]any)["pageSize"], 2000)
 	m = r.do("GET", "/inventory/binaries?pageSize=2000&currentPage=2147483647", "").json(t)
 	r.equal("far", len(m["managedObjects"].([]any)), 0)
-	for _, q := range []string{"pageSize=0", "pageSize=-1", "pageSize=a", "currentPage=0", "currentPage=99999999999", "query=x"} {
+	for _, q := range []string{"pageSize=0", "pageSize=-1", "pageSize=a", "currentPage=0", "currentPage=99999999999", "query=x", "query=(", "q=name"} {
 		r.want(422, r.do("GET", "/inventory/binaries?"+q, ""))
 	}
 }

@@ -13,86 +13,109 @@ import (
 	"tote/fs"
 )
 
-// spaceC8y holds the members of a managed object; names that start with an underscore are ours and not shown.
-const (
-	spaceC8y     = "c8y"
-	propReplaced = "_revpos" // 1 + number of replacements through this API
-)
+// propReplaced is 1 + the number of replacements through this API. Members whose names start with an underscore are ours and not shown.
+const propReplaced = "_revpos"
 
-// binary is a file as the inventory shows it.
-type binary struct {
-	file    fs.File
+// managed is a managed object: a file, which is a binary, or a document.
+type managed struct {
+	id      fs.Ino
 	owner   string
 	name    string
 	typ     string
-	content string
-	revpos  int
+	created time.Time
+	updated time.Time
 	custom  map[string]json.RawMessage
+
+	file    *fs.File // nil for a document
+	content string   // content type of the file
+	revpos  int
+}
+
+// object finds a managed object by its id.
+func (s *server) object(ctx context.Context, a *fs.Actor, id fs.Ino) (managed, error) {
+	m, err := s.binary(ctx, a, id)
+	if !missing(err) {
+		return m, err
+	}
+	row, err := s.stores.Objects.GetManaged(ctx, a.Tenant, id)
+	if err != nil {
+		return managed{}, err
+	}
+	return newDocument(row), nil
+}
+
+// binary finds a file by its id.
+func (s *server) binary(ctx context.Context, a *fs.Actor, id fs.Ino) (managed, error) {
+	f, err := s.fs.File(ctx, readAs(a), id)
+	if err != nil {
+		return managed{}, err
+	}
+	list, err := s.binaries(ctx, a, []fs.File{f})
+	if err != nil {
+		return managed{}, err
+	}
+	return list[0], nil
 }
 
 // binaries completes files with their properties, in two queries for all of them.
-func (s *server) binaries(ctx context.Context, a *fs.Actor, files []fs.File) ([]binary, error) {
+func (s *server) binaries(ctx context.Context, a *fs.Actor, files []fs.File) ([]managed, error) {
 	if len(files) == 0 {
 		return nil, nil
 	}
-	inos := make([]fs.Ino, len(files))
-	for i, f := range files {
-		inos[i] = f.Info.Ino()
-	}
-	own, err := s.fs.PropsOf(ctx, a, inos, "")
+	inos := inosOf(files)
+	own, err := s.fs.PropsOf(ctx, readAs(a), inos, "")
 	if err != nil {
 		return nil, err
 	}
-	members, err := s.fs.PropsOf(ctx, a, inos, spaceC8y)
+	members, err := s.fs.PropsOf(ctx, readAs(a), inos, fs.SpaceManaged)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]binary, len(files))
+	out := make([]managed, len(files))
 	for i, f := range files {
 		out[i] = newBinary(f, own[inos[i]], members[inos[i]])
 	}
 	return out, nil
 }
 
-// binary finds one file by its id.
-func (s *server) binary(ctx context.Context, a *fs.Actor, ino fs.Ino) (binary, error) {
-	f, err := s.fs.File(ctx, a, ino)
-	if err != nil {
-		return binary{}, err
+func newBinary(f fs.File, own, members []fs.Property) managed {
+	info := f.Info
+	m := managed{
+		id: info.Ino(), name: info.Name(), created: info.Created(), updated: lastChange(info), custom: map[string]json.RawMessage{},
+		file: &f, content: info.ContentType(), revpos: 1,
 	}
-	b, err := s.binaries(ctx, a, []fs.File{f})
-	if err != nil {
-		return binary{}, err
-	}
-	return b[0], nil
-}
-
-func newBinary(f fs.File, own, members []fs.Property) binary {
-	b := binary{file: f, name: f.Info.Name(), content: f.Info.ContentType(), revpos: 1, custom: map[string]json.RawMessage{}}
 	for _, p := range own {
 		switch p.Name {
 		case fs.PropUser:
-			b.owner = fs.FromJSONString(p.Value)
+			m.owner = fs.FromJSONString(p.Value)
 		case fs.PropOriginalFileName:
-			b.name = shownName(b.name, fs.FromJSONString(p.Value))
+			m.name = shownName(m.name, fs.FromJSONString(p.Value))
 		case fs.PropContentType:
-			b.content = fs.FromJSONString(p.Value)
+			m.content = fs.FromJSONString(p.Value)
 		}
 	}
 	for _, p := range members {
 		if p.Name == propReplaced {
-			b.revpos = max(1, atoi(p.Value))
+			m.revpos = max(1, atoi(p.Value))
 		}
-		if strings.HasPrefix(p.Name, "_") {
-			continue
+		if !strings.HasPrefix(p.Name, "_") {
+			m.custom[p.Name] = rawJSON(p.Value)
 		}
-		b.custom[p.Name] = rawJSON(p.Value)
 	}
-	b.typ = b.content
-	if t, ok := b.custom["type"]; ok {
-		b.typ = fs.FromJSONString(string(t))
+	m.typ = m.content
+	if t, ok := m.custom["type"]; ok {
+		m.typ = fs.FromJSONString(string(t))
 	}
-	return b
+	return m
+}
+
+func newDocument(row fs.Managed) managed {
+	m := managed{
+		id: row.ID, owner: row.Owner, name: row.Name, typ: row.Type, created: time.Unix(0, row.Created), updated: time.Unix(0, row.Updated),
+		custom: map[string]json.RawMessage{},
+	}
+	_ = json.Unmarshal(row.Doc, &m.custom) // written by this package
+	return m
 }
 
 // atoi reads a number that this package wrote; 0 for anything else.
@@ -131,46 +154,75 @@ func settable(name string) bool {
 	return !slices.Contains(readOnly, name) && !strings.HasPrefix(name, "_")
 }
 
-// list is the object as lists show it.
-func (b binary) list(base string) map[string]any {
-	m := make(map[string]any, len(b.custom)+10)
-	for k, v := range b.custom {
-		m[k] = v
+// The two APIs that show managed objects; each puts its own path into self.
+const (
+	asBinary  = "/inventory/binaries/"
+	asManaged = "/inventory/managedObjects/"
+)
+
+// show is the object as lists show it.
+func (m managed) show(base, api string) map[string]any {
+	out := make(map[string]any, len(m.custom)+10)
+	for k, v := range m.custom {
+		out[k] = v
 	}
-	info := b.file.Info
-	m["id"] = idText(info.Ino())
-	m["self"] = base + "/inventory/binaries/" + idText(info.Ino())
-	m["name"] = b.name
-	m["type"] = b.typ
-	if b.owner != "" {
-		m["owner"] = b.owner
+	out["id"] = idText(m.id)
+	out["self"] = base + api + idText(m.id)
+	for name, v := range map[string]string{"name": m.name, "type": m.typ, "owner": m.owner} {
+		if v != "" {
+			out[name] = v
+		}
 	}
-	m["creationTime"] = c8yTime(info.Created())
-	m["lastUpdated"] = c8yTime(lastChange(info))
-	m["c8y_IsBinary"] = ""
-	m["length"] = info.Size()
-	m["contentType"] = b.content
-	m["_attachments"] = map[string]any{b.name: b.attachment()}
-	return m
+	out["creationTime"] = c8yTime(m.created)
+	out["lastUpdated"] = c8yTime(m.updated)
+	if m.file == nil {
+		return out
+	}
+	out["c8y_IsBinary"] = ""
+	out["length"] = m.file.Info.Size()
+	out["contentType"] = m.content
+	if api == asBinary {
+		out["_attachments"] = map[string]any{m.name: m.attachment()}
+	}
+	return out
 }
 
-func (b binary) attachment() map[string]any {
-	m := map[string]any{"stub": true, "length": b.file.Info.Size(), "revpos": b.revpos, "content_type": b.content}
-	if sum, err := hex.DecodeString(b.file.Version.MD5); err == nil && len(sum) > 0 {
-		m["digest"] = "md5-" + base64.StdEncoding.EncodeToString(sum)
+func (m managed) attachment() map[string]any {
+	out := map[string]any{"stub": true, "length": m.file.Info.Size(), "revpos": m.revpos, "content_type": m.content}
+	if sum, err := hex.DecodeString(m.file.Version.MD5); err == nil && len(sum) > 0 {
+		out["digest"] = "md5-" + base64.StdEncoding.EncodeToString(sum)
 	}
-	return m
+	return out
 }
 
-// full is the object as an upload's answer shows it, with its relations.
-func (b binary) full(base string) map[string]any {
-	m := b.list(base)
-	object := base + "/inventory/managedObjects/" + idText(b.file.Info.Ino())
-	for _, rel := range []string{"childAdditions", "childAssets", "childDevices", "additionParents", "assetParents", "deviceParents"} {
-		m[rel] = map[string]any{"self": object + "/" + rel, "references": []any{}}
+// showFull is the object with its relations, as single answers show it.
+func (x *exchange) showFull(m managed, api string) (map[string]any, error) {
+	out := m.show(x.base, api)
+	for k := range kinds {
+		children, err := x.references(m.id, k, false)
+		if err != nil {
+			return nil, err
+		}
+		parents, err := x.references(m.id, k, true)
+		if err != nil {
+			return nil, err
+		}
+		out[k.children()], out[k.parents()] = children, parents
 	}
-	return m
+	return out, nil
 }
+
+// readable follows the rule of the managed object API: a role, the owner, or everybody for an object that is marked as global.
+func (m managed) readable(a *fs.Actor, roles []string) bool {
+	_, global := m.custom["c8y_Global"]
+	return global || a.HasRole(roles...) || m.ownedBy(a)
+}
+
+func (m managed) changeable(a *fs.Actor, roles []string) bool {
+	return a.HasRole(roles...) || m.ownedBy(a)
+}
+
+func (m managed) ownedBy(a *fs.Actor) bool { return m.owner != "" && m.owner == a.User }
 
 // lastChange is the later of the times of content and properties. The time of the content alone may be years old: rsync sets it.
 func lastChange(info fs.Info) time.Time {

@@ -2,9 +2,7 @@ package restapi
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -20,51 +18,36 @@ const (
 
 // binaryUpload is one POST to /inventory/binaries on its way.
 type binaryUpload struct {
-	s      *server
-	r      *http.Request
-	actor  *fs.Actor
+	x      *exchange
 	writer *fs.Writer
 	done   func() // leaves the directory
 }
 
 // postBinary stores a new file.
-func (s *server) postBinary(w http.ResponseWriter, r *http.Request, a *fs.Actor) {
-	if !a.HasRole(c8yCreators...) {
-		s.failC8y(w, r, c8yForbidden)
-		return
+func (x *exchange) postBinary() error {
+	if !x.a.HasRole(c8yCreators...) {
+		return c8yForbidden
 	}
-	if !isForm(r.Header) {
-		s.failC8y(w, r, c8yMediaType)
-		return
+	if !isForm(x.r.Header) {
+		return c8yMediaType
 	}
-	u := &binaryUpload{s: s, r: r, actor: a}
-	info, err := u.receive(w)
+	u := &binaryUpload{x: x}
+	info, err := u.receive()
 	u.drop()
 	if err != nil {
-		s.failC8y(w, r, uploadProblem(err))
-		return
+		return err
 	}
-	s.answerStored(w, r, a, info.Ino())
-}
-
-// uploadProblem names what was wrong with a form.
-func uploadProblem(err error) error {
-	for _, e := range []error{errNoFile, errObject, errFileSize} {
-		if errors.Is(err, e) {
-			return c8yInvalid(e.Error())
-		}
-	}
-	return err
+	return x.answerStored(info.Ino())
 }
 
 // receive reads the form and commits its file.
-func (u *binaryUpload) receive(w http.ResponseWriter) (fs.Info, error) {
-	o := u.s.opts
-	b, err := newBody(w, u.r, o.MaxFile+o.MaxJSON+maxFrame)
+func (u *binaryUpload) receive() (fs.Info, error) {
+	o := u.x.s.opts
+	b, err := newBody(u.x.w, u.x.r, o.MaxFile+o.MaxJSON+maxFrame)
 	if err != nil {
 		return fs.Info{}, err
 	}
-	f, err := readForm(u.r.Header, b, o.MaxJSON, o.MaxFile, u.take)
+	f, err := readForm(u.x.r.Header, b, o.MaxJSON, o.MaxFile, u.take)
 	if err != nil {
 		return fs.Info{}, err
 	}
@@ -79,11 +62,11 @@ func (u *binaryUpload) take(f *form, bytes io.Reader) error {
 	if err != nil {
 		return err
 	}
-	u.writer, err = u.s.fs.NewWriter(u.r.Context(), u.actor, fs.Target{Dir: "/", Name: name, Alias: true})
+	u.writer, err = u.x.s.fs.NewWriter(u.x.ctx, writeAs(u.x.a), fs.Target{Dir: "/", Name: name, Alias: true})
 	if err != nil {
 		return err
 	}
-	if u.r.ContentLength <= md5Limit {
+	if u.x.r.ContentLength <= md5Limit {
 		u.writer.WantMD5()
 	}
 	_, err = u.writer.ReadFrom(bytes)
@@ -96,6 +79,11 @@ func uploadName(f *form) (string, error) {
 	if given == "" {
 		return nameless, nil
 	}
+	return fileName(given)
+}
+
+// fileName reduces a name that a client gave to what a file can be called.
+func fileName(given string) (string, error) {
 	name := lastSegment(given)
 	if !validName(name) {
 		return "", c8yInvalid("the name is not valid: it must have 1 to 255 bytes and may not be a path")
@@ -104,6 +92,7 @@ func uploadName(f *form) (string, error) {
 }
 
 func (u *binaryUpload) commit(f *form) (fs.Info, error) {
+	x := u.x
 	name, err := uploadName(f)
 	if err != nil {
 		return fs.Info{}, err
@@ -112,21 +101,24 @@ func (u *binaryUpload) commit(f *form) (fs.Info, error) {
 	if err != nil {
 		return fs.Info{}, err
 	}
-	owner := u.actor.User
-	if o := f.text("owner"); o != "" && u.actor.HasRole(fs.RoleAdmin, "ROLE_INVENTORY_ADMIN") {
-		owner = o
-	}
 	props = append(props, fs.Property{Name: fs.PropOriginalFileName, Value: fs.JSONString(name)},
-		fs.Property{Name: fs.PropUser, Value: fs.JSONString(owner)})
-	ctx := context.WithoutCancel(u.r.Context())
-	if u.done, err = u.s.ensureDir(ctx, u.actor, inventoryDir); err != nil {
+		fs.Property{Name: fs.PropUser, Value: fs.JSONString(x.ownerOf(f.text("owner")))})
+	if u.done, err = x.s.ensureDir(x.ctx, writeAs(x.a), inventoryDir); err != nil {
 		return fs.Info{}, err
 	}
-	if err := u.writer.Retarget(ctx, fs.Target{Dir: inventoryDir, Name: name, Alias: true}); err != nil {
+	if err := u.writer.Retarget(x.ctx, fs.Target{Dir: inventoryDir, Name: name, Alias: true}); err != nil {
 		return fs.Info{}, err
 	}
-	info, _, err := u.writer.Commit(ctx, fs.CommitOptions{ContentType: f.contentType(), Props: props, ExpectSize: f.received})
+	info, _, err := u.writer.Commit(x.ctx, fs.CommitOptions{ContentType: f.contentType(), Props: props, ExpectSize: f.received})
 	return info, err
+}
+
+// ownerOf is whom a new object belongs to: who makes it, unless an administrator says otherwise.
+func (x *exchange) ownerOf(wanted string) string {
+	if wanted != "" && x.a.HasRole(owners...) {
+		return wanted
+	}
+	return x.a.User
 }
 
 // drop leaves no trace of what was taken and not committed.
@@ -147,12 +139,20 @@ func memberProps(object map[string]json.RawMessage) ([]fs.Property, error) {
 		if name == "name" || name == "owner" || !settable(name) || string(value) == "null" {
 			continue
 		}
-		if name == "" || len(name) > 255 || strings.ContainsRune(name, 0) {
-			return nil, c8yInvalid("a member of object has a name that is empty, longer than 255 bytes or not text")
+		if err := validMember(name); err != nil {
+			return nil, err
 		}
-		props = append(props, fs.Property{Space: spaceC8y, Name: name, Value: compact(value)})
+		props = append(props, fs.Property{Space: fs.SpaceManaged, Name: name, Value: compact(value)})
 	}
 	return props, nil
+}
+
+// validMember refuses names of members that the store of properties can't hold.
+func validMember(name string) error {
+	if name == "" || len(name) > 255 || strings.ContainsRune(name, 0) {
+		return c8yInvalid("a member has a name that is empty, longer than 255 bytes or not text")
+	}
+	return nil
 }
 
 // compact gives valid JSON one spelling; strings get the one that the core looks for.
@@ -168,21 +168,36 @@ func compact(value json.RawMessage) string {
 	return b.String()
 }
 
-// answerStored is the answer to POST and PUT: 201 with the place of the object, and the object for who asked for a body.
-func (s *server) answerStored(w http.ResponseWriter, r *http.Request, a *fs.Actor, ino fs.Ino) {
-	base := s.base(r)
-	w.Header().Set("Location", base+"/inventory/binaries/"+idText(ino))
-	if !wantsBody(r) {
-		w.Header().Set("Content-Length", "0")
-		w.WriteHeader(http.StatusCreated)
-		return
+// answerStored is the answer to POST and PUT of a binary.
+func (x *exchange) answerStored(id fs.Ino) error {
+	place := x.base + asBinary + idText(id)
+	if !wantsBody(x.r) {
+		return x.created(place, "", nil)
 	}
-	// The file is stored: a client that has closed its sending side is still told so.
-	b, err := s.binary(context.WithoutCancel(r.Context()), readAs(a), ino)
+	b, err := x.s.binary(x.ctx, x.a, id)
 	if err != nil {
-		w.Header().Del("Location")
-		s.failC8y(w, r, err)
-		return
+		return err
 	}
-	writeC8y(w, r, http.StatusCreated, "managedObject", b.full(base))
+	full, err := x.showFull(b, asBinary)
+	if err != nil {
+		return err
+	}
+	return x.created(place, "managedObject", full)
+}
+
+// created answers 201 with the place of the object, and with the object when the request asked for a body.
+func (x *exchange) created(place, token string, v any) error {
+	x.w.Header().Set("Location", place)
+	return x.changed(http.StatusCreated, token, v)
+}
+
+// changed answers a change, with a body when the request asked for one.
+func (x *exchange) changed(status int, token string, v any) error {
+	if !wantsBody(x.r) {
+		x.w.Header().Set("Content-Length", "0")
+		x.w.WriteHeader(status)
+		return nil
+	}
+	writeC8y(x.w, x.r, status, token, v)
+	return nil
 }

@@ -20,6 +20,7 @@ type Options struct {
 	Logger         *slog.Logger     // slog.Default()
 	Now            func() time.Time // the core's clock
 	MaxFile        int64            // bytes of one file, 5 GiB
+	MaxAttachment  int64            // bytes of the attachment of one event, 50 MiB
 	MaxJSON        int64            // bytes of one JSON document, 1 MiB
 	Direct         Direct           // hands out URLs of the object store; nil: all bytes pass this server
 	URLLife        time.Duration    // how long a signed URL works, 1 hour
@@ -45,6 +46,9 @@ func (o Options) withDefaults(fsys *fs.FS) Options {
 	if o.MaxFile == 0 {
 		o.MaxFile = 5 << 30
 	}
+	if o.MaxAttachment == 0 {
+		o.MaxAttachment = 50 << 20
+	}
 	if o.MaxJSON == 0 {
 		o.MaxJSON = 1 << 20
 	}
@@ -66,18 +70,28 @@ type server struct {
 	log    *slog.Logger
 	locks  stripes
 	places places
+	pieces pieces
+	c8y    []endpoint
 }
+
+// Handler answers the requests of all families.
+type Handler struct{ s *server }
 
 // New makes the handler for all routes that Handles names. Requests for routes that are not Public carry their actor in the context
 // (fs.WithActor); without one they are answered with Unauthorized. The paths must arrive as the client sent them, undecoded and unredirected.
-func New(fsys *fs.FS, stores Stores, o Options) http.Handler {
+func New(fsys *fs.FS, stores Stores, o Options) *Handler {
 	o = o.withDefaults(fsys)
-	return &server{fs: fsys, docs: stores.Documents, stores: stores, opts: o, log: o.Logger}
+	return &Handler{&server{fs: fsys, docs: stores.Documents, stores: stores, opts: o, log: o.Logger, c8y: c8yEndpoints()}}
 }
+
+// Tidy drops uploads in pieces that nobody goes on with. It is called every now and then; start says that the server has not begun to serve, which
+// is when what a crash left can be told from what is under way.
+func (h *Handler) Tidy(ctx context.Context, start bool) error { return h.s.tidyPartials(ctx, start) }
 
 // ServeHTTP takes the means to cancel from the client. net/http cancels the context when the client closes its sending side, which it may do once
 // its request is out, and still wants the answer. That a client has really gone is seen when bytes are moved.
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s := h.s
 	r = r.WithContext(context.WithoutCancel(r.Context()))
 	f := familyOf(r.URL.Path)
 	if f == familyBlob {
@@ -85,6 +99,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a, ok := fs.ActorFrom(r.Context())
+	if !ok && f == familyC8y {
+		s.serveC8y(w, r, nil)
+		return
+	}
 	if !ok {
 		Unauthorized(w, r)
 		return
@@ -115,7 +133,7 @@ const (
 func familyOf(path string) family {
 	first, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	switch first {
-	case "inventory", "event", "tenant", "user", "platform", "identity":
+	case "inventory", "event", "tenant", "user", "platform", "identity", "measurement", "alarm", "audit", "deviceControl":
 		return familyC8y
 	case "blobs":
 		return familyBlob
@@ -130,20 +148,20 @@ func familyOf(path string) family {
 	return familyNone
 }
 
-// Handles tells whether the handler answers for a path: /inventory, /api, /{tenant}/api, /data and /blobs.
-func Handles(path string) bool {
-	switch familyOf(path) {
-	case familyBSO, familyBlob:
+// Handles tells whether the handler answers for a path: /inventory, /event, /tenant, /user, /platform, /identity, /api, /{tenant}/api, /data
+// and /blobs.
+func Handles(path string) bool { return familyOf(path) != familyNone }
+
+// Public tells whether a request needs no login: the signature of a blob URL is its credential, and a login can't ask for one.
+func Public(r *http.Request) bool {
+	switch familyOf(r.URL.Path) {
+	case familyBlob:
 		return true
 	case familyC8y:
-		first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
-		return first == "inventory"
+		return publicC8y(r)
 	}
 	return false
 }
-
-// Public tells whether a request needs no login: the signature of a blob URL is its credential.
-func Public(r *http.Request) bool { return familyOf(r.URL.Path) == familyBlob }
 
 // ForPrograms tells whether a path belongs to the service whose clients are programs with an id and a secret rather than people.
 func ForPrograms(path string) bool { return familyOf(path) == familyBSO }

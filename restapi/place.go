@@ -94,7 +94,7 @@ func (s *server) leaveDirs(ctx context.Context, tenant string, dirs []string) {
 			continue
 		}
 		delete(s.places.open, at)
-		if u.made && d != inventoryDir && d != assetsDir {
+		if u.made && d != inventoryDir && d != assetsDir && d != eventsDir {
 			s.removeEmpty(ctx, tenant, d)
 		}
 	}

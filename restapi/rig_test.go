@@ -73,6 +73,8 @@ type rig struct {
 	logs  bytes.Buffer
 
 	handler http.Handler // without the login
+	api     *Handler
+	drafts  *fs.Drafts
 }
 
 var users = map[string][]string{
@@ -87,6 +89,8 @@ var users = map[string][]string{
 	"binr":   {"ROLE_BINARY_READ"},
 	"bina":   {"ROLE_BINARY_ADMIN"},
 	"binc":   {"ROLE_BINARY_CREATE"},
+	"mor":    {"ROLE_MANAGED_OBJECT_READ"},
+	"moa":    {"ROLE_MANAGED_OBJECT_ADMIN"},
 	"evr":    {"ROLE_EVENT_READ"},
 	"eva":    {"ROLE_EVENT_ADMIN"},
 }
@@ -126,7 +130,13 @@ func newRigOn(t testing.TB, store objstore.Store, change ...func(*Options)) *rig
 	for _, c := range change {
 		c(&o)
 	}
-	r.handler = New(core, Stores{Documents: documents{db}}, o)
+	drafts, err := fs.OpenDrafts(filepath.Join(dir, "drafts"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := documents{db}
+	r.api = New(core, Stores{Documents: d, Objects: d, Relations: d, Events: d, Partials: d, Drafts: drafts, Accounts: accounts{}}, o)
+	r.handler, r.drafts = r.api, drafts
 	srv := httptest.NewServer(login(r.handler))
 	r.url, r.addr = srv.URL, srv.Listener.Addr().String()
 	t.Cleanup(func() {
@@ -314,7 +324,7 @@ func (r *rig) tree() []string {
 func (r *rig) nothing() {
 	r.Helper()
 	for _, p := range r.tree() {
-		if p != "/inventory/" && p != "/assets/" {
+		if p != "/inventory/" && p != "/assets/" && p != "/events/" {
 			r.Errorf("left behind: %s", p)
 		}
 	}

@@ -15,8 +15,9 @@ type Stores struct {
 	Objects   Objects
 	Relations Relations
 	Events    Events
+	Partials  Partials
+	Drafts    *fs.Drafts // their bytes
 	Accounts  Accounts
-	Drafts    *fs.Drafts // bytes of attachments that arrive in pieces
 }
 
 // Objects keeps the managed objects that are no files.
@@ -61,6 +62,12 @@ type Events interface {
 	EventList(ctx context.Context, q fs.EventQuery) ([]fs.EventRow, error)
 	// CountEvents counts what a query finds.
 	CountEvents(ctx context.Context, q fs.EventQuery) (int64, error)
+}
+
+// Partials finds attachments of events that arrive in pieces.
+type Partials interface {
+	// OldPartials lists events whose attachment has not grown since a time in ns, the oldest first.
+	OldPartials(ctx context.Context, before int64, limit int) ([]fs.EventRow, error)
 }
 
 // Accounts lets people log in for a while.
