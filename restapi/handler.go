@@ -154,14 +154,14 @@ func Handles(path string) bool { return familyOf(path) != familyNone }
 
 // Public tells whether a request needs no login: the signature of a blob URL is its credential, and a login can't ask for one.
 func Public(r *http.Request) bool {
-	switch familyOf(r.URL.Path) {
-	case familyBlob:
-		return true
-	case familyC8y:
-		return publicC8y(r)
-	}
-	return false
+	return Signed(r) || familyOf(r.URL.Path) == familyC8y && publicC8y(r)
 }
+
+// Signed tells whether a request brings its credential in its URL.
+func Signed(r *http.Request) bool { return familyOf(r.URL.Path) == familyBlob }
+
+// TakesTokens tells whether the clients of a path may send a token that a login gave them.
+func TakesTokens(path string) bool { return familyOf(path) == familyC8y }
 
 // ForPrograms tells whether a path belongs to the service whose clients are programs with an id and a secret rather than people.
 func ForPrograms(path string) bool { return familyOf(path) == familyBSO }

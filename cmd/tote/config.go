@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"log/slog"
 	"net"
 	"net/url"
@@ -30,6 +31,7 @@ type Config struct {
 	API           apiConfig
 	Listen        string // host:port, or "off"
 	Mount         string // directory, "" for none; absolute after Validate
+	Tenant        string // whose files are mounted, "" for the default
 	PublicURL     string
 	TLSCert       string
 	TLSKey        string
@@ -59,6 +61,9 @@ func (c *Config) check(checks ...func() error) error {
 	}
 	return nil
 }
+
+// tenant is whose files are mounted.
+func (c *Config) tenant() string { return cmp.Or(c.Tenant, defaultTenant) }
 
 // HTTP tells whether there is a listener.
 func (c *Config) HTTP() bool { return c.Listen != off }
@@ -95,6 +100,9 @@ func (c *Config) checkStore() error {
 func (c *Config) checkFaces() error {
 	if !c.HTTP() && c.Mount == "" {
 		return usagef("nothing to serve: give --listen, --mount or both")
+	}
+	if c.Tenant != "" && c.Mount == "" {
+		return usagef("--tenant needs --mount")
 	}
 	if c.AllowOther && c.Mount == "" {
 		return usagef("--allow-other needs --mount")

@@ -58,6 +58,9 @@ func (c *control) commands() map[string]command {
 		"client-add":    handle(c.addClient),
 		"client-remove": handle(c.removeClient),
 		"tenant-set":    handle(c.setTenant),
+		"tenant-list":   handle(c.listTenants),
+		"tenant-add":    handle(c.addTenant),
+		"tenant-remove": handle(c.removeTenant),
 	}
 }
 

@@ -19,6 +19,7 @@ const (
 	passwordFile = "admin-password"
 	stagingDir   = "staging"
 	cacheDir     = "cache"
+	draftsDir    = "drafts"
 )
 
 // dataDir is a data directory that this process holds the lock of.

@@ -24,6 +24,7 @@ const (
 // site is everything the listener serves.
 type site struct {
 	login     *login
+	sessions  sessions
 	clients   *clientLogin
 	dav, rest http.Handler
 	health    *health
@@ -79,7 +80,7 @@ func (s *site) withGuard(next http.Handler) http.Handler {
 }
 
 // withSameOrigin refuses changes that a page of another site makes a browser send: browsers add the Basic credentials they remember.
-// A signed URL is its own credential and may be used from anywhere.
+// A signed URL is its own credential and may be used from anywhere; a login may not, or a page could log its visitor in as somebody else.
 func (s *site) withSameOrigin(next http.Handler) http.Handler {
 	p := http.NewCrossOriginProtection()
 	if s.publicURL != "" {
@@ -89,7 +90,7 @@ func (s *site) withSameOrigin(next http.Handler) http.Handler {
 	}
 	checked := p.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if restapi.Public(r) {
+		if restapi.Signed(r) {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -53,6 +53,11 @@ func (s *site) verify(r *http.Request) (identity, error) {
 			return id, err
 		}
 	}
+	if restapi.TakesTokens(r.URL.Path) {
+		if u, err := s.sessions.verify(ctx, r); !errors.Is(err, errNoCredentials) {
+			return identity{User: u}, err
+		}
+	}
 	c, err := s.login.credentials(r)
 	if err != nil {
 		return identity{}, err

@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
+
+	"tote/meta"
+	"tote/restapi"
 )
 
 const (
@@ -20,7 +24,7 @@ type jobs struct {
 	log    *slog.Logger
 }
 
-func newJobs(c *core, log *slog.Logger) *jobs {
+func newJobs(c *core, rest *restapi.Handler, log *slog.Logger) *jobs {
 	ctx, cancel := context.WithCancel(context.Background())
 	j := &jobs{cancel: cancel, log: log}
 	j.every(ctx, "flush", flushEvery, c.db.Flush)
@@ -30,7 +34,18 @@ func newJobs(c *core, log *slog.Logger) *jobs {
 		log.Info("gc", "objects", r.Objects, "orphans", r.Orphans, "uploads", r.Uploads, "bytes", r.Bytes)
 		return err
 	})
+	if rest != nil {
+		j.every(ctx, "sweep", sweepEvery, func(ctx context.Context) error { return j.sweep(ctx, rest, c.db) })
+	}
 	return j
+}
+
+// sweepEvery is how often what REST clients left unfinished is looked for.
+const sweepEvery = 30 * time.Minute
+
+// sweep drops uploads in pieces that nobody goes on with, tokens that have expired and relations of objects that went.
+func (j *jobs) sweep(ctx context.Context, rest *restapi.Handler, db *meta.DB) error {
+	return errors.Join(rest.Tidy(ctx, false), db.ExpireTokens(ctx, time.Now(), meta.Relaxed), db.SweepRelations(ctx, meta.Relaxed))
 }
 
 // every runs f again and again. A failure is logged and tried again the next time.

@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/expirable"
 
 	"tote/meta"
+	"tote/restapi"
 )
 
 // Outcomes of a login.
@@ -176,17 +177,18 @@ func (l *login) credentials(r *http.Request) (credentials, error) {
 	return credentials{tenant: tenant, name: name, password: password, guess: tenant != l.tenant}, nil
 }
 
-// tenantOf is the tenant a request of the binary stream object service names, in its path, in a header or as the host it calls; others mean the
-// default.
+// tenantOf is the tenant that a request names: by the host it calls, and for binary stream objects in its path or in a header before. Others mean
+// the default, and so does WebDAV.
 func (l *login) tenantOf(r *http.Request) string {
 	first, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	if strings.HasPrefix(rest, "api/") || rest == "api" {
 		return first
 	}
-	if first != "api" && first != "data" {
+	service := first == "api" || first == "data"
+	if !service && !restapi.TakesTokens(r.URL.Path) {
 		return l.tenant
 	}
-	if t := r.Header.Get("x-rdp-tenantId"); t != "" {
+	if t := r.Header.Get("x-rdp-tenantId"); service && t != "" {
 		return t
 	}
 	if l.hostTenant != nil {

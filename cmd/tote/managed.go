@@ -12,6 +12,7 @@ var (
 	_ restapi.Objects   = documents{}
 	_ restapi.Relations = documents{}
 	_ restapi.Events    = documents{}
+	_ restapi.Partials  = documents{}
 )
 
 // AddManaged makes a managed object, durably.
@@ -92,4 +93,9 @@ func (d documents) EventList(ctx context.Context, q fs.EventQuery) ([]fs.EventRo
 // CountEvents counts events.
 func (d documents) CountEvents(ctx context.Context, q fs.EventQuery) (int64, error) {
 	return d.db.CountEvents(ctx, q)
+}
+
+// OldPartials lists events whose attachments have not grown.
+func (d documents) OldPartials(ctx context.Context, before int64, limit int) ([]fs.EventRow, error) {
+	return d.db.OldPartials(ctx, before, limit)
 }

@@ -439,7 +439,7 @@ func TestAccessLevel(t *testing.T) {
 // A client that has closed its sending side is logged in and served. net/http has cancelled the context of its request by then.
 func TestHalfClosedClient(t *testing.T) {
 	s := startProgram(t, testConfig(t))
-	h := must(s.site(t.Context())).handler()
+	h := s.site().handler()
 	for _, tt := range []struct {
 		method, path, body string
 		want               int

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tote/davserver"
+	"tote/fs"
 	"tote/objstore"
 	"tote/restapi"
 )
@@ -36,6 +37,8 @@ type Program struct {
 	core     *core
 	mount    *mountFace // nil without --mount
 	control  *control
+	rest     *restapi.Handler // nil without a listener
+	login    *login
 	password string     // file with the admin's first password, "" when there is none
 	failed   chan error // from faces that ended by themselves
 }
@@ -58,7 +61,7 @@ func (p *Program) Close() error { return p.closers.Close() }
 
 func (p *Program) start(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		p.checkMountPoint, p.listen, p.openStore, p.openData, p.openAdmin, p.startJobs, p.startMount, p.startHTTP,
+		p.checkMountPoint, p.listen, p.openStore, p.openData, p.openAdmin, p.openREST, p.startJobs, p.startMount, p.startHTTP,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -140,7 +143,7 @@ func (p *Program) openAdmin(context.Context) error {
 
 func (p *Program) startJobs(context.Context) error {
 	p.closers.push("uploads", p.drainUploads)
-	j := newJobs(p.core, p.Log)
+	j := newJobs(p.core, p.rest, p.Log)
 	p.closers.push("background jobs", j.Stop)
 	return nil
 }
@@ -149,6 +152,9 @@ func (p *Program) startJobs(context.Context) error {
 func (p *Program) startMount(ctx context.Context) error {
 	if p.Config.Mount == "" {
 		return nil
+	}
+	if err := p.control.checkTenant(ctx, p.Config.tenant()); err != nil {
+		return err
 	}
 	m, err := mountOn(context.WithoutCancel(ctx), p.core.fs, &p.Config, p.Log)
 	if err != nil {
@@ -160,15 +166,11 @@ func (p *Program) startMount(ctx context.Context) error {
 	return nil
 }
 
-func (p *Program) startHTTP(ctx context.Context) error {
+func (p *Program) startHTTP(context.Context) error {
 	if p.listener == nil {
 		return nil
 	}
-	s, err := p.site(ctx)
-	if err != nil {
-		return err
-	}
-	srv := newServer(s.handler(), p.Log)
+	srv := newServer(p.site().handler(), p.Log)
 	p.closers.push("http server", func(ctx context.Context) error { return stopHTTP(ctx, srv) })
 	go func() {
 		if err := srv.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -187,36 +189,59 @@ func stopHTTP(ctx context.Context, srv *http.Server) error {
 	return err
 }
 
-// site puts the HTTP faces together.
-func (p *Program) site(ctx context.Context) (*site, error) {
+// openREST builds the REST face, and drops what the last run left of uploads that nobody can go on with.
+func (p *Program) openREST(ctx context.Context) error {
+	if p.listener == nil {
+		return nil
+	}
 	key, err := signingKey(ctx, p.core.db)
 	if err != nil {
-		return nil, fmt.Errorf("signing key: %w", err)
+		return fmt.Errorf("signing key: %w", err)
 	}
-	l, err := newLogin(p.core.db, defaultTenant)
+	if p.login, err = newLogin(p.core.db, defaultTenant); err != nil {
+		return err
+	}
+	stores, err := p.stores()
 	if err != nil {
-		return nil, err
+		return err
 	}
+	p.rest = restapi.New(p.core.fs, stores, restapi.Options{
+		PublicURL: p.Config.PublicURL, Tenant: defaultTenant, SigningKey: key, Logger: p.Log, MaxFile: p.Config.API.MaxFile,
+		TenantOptions: func(ctx context.Context, tenant string) (restapi.TenantOptions, error) {
+			return tenantOptions(ctx, p.core.db, tenant)
+		},
+	})
+	return p.rest.Tidy(ctx, true)
+}
+
+// maxDrafts is how many bytes all uploads in pieces may hold together.
+const maxDrafts = 4 << 30
+
+// stores lends the database to the REST face.
+func (p *Program) stores() (restapi.Stores, error) {
+	d := documents{p.core.db}
+	drafts, err := fs.OpenDrafts(p.data.file(draftsDir), maxDrafts)
+	return restapi.Stores{
+		Documents: d, Objects: d, Relations: d, Events: d, Partials: d, Drafts: drafts, Accounts: p.sessions(),
+	}, err
+}
+
+func (p *Program) sessions() sessions {
+	return sessions{login: p.login, store: p.core.db, now: time.Now}
+}
+
+// site puts the HTTP faces together.
+func (p *Program) site() *site {
 	return &site{
-		login:   l,
-		clients: newClientLogin(l, p.core.db, &p.Config),
-		dav:     davserver.New(p.core.fs, davserver.Options{Prefix: davPrefix, Logger: p.Log}),
-		rest: restapi.New(p.core.fs, p.stores(), restapi.Options{
-			PublicURL: p.Config.PublicURL, Tenant: defaultTenant, SigningKey: key, Logger: p.Log, MaxFile: p.Config.API.MaxFile,
-			TenantOptions: func(ctx context.Context, tenant string) (restapi.TenantOptions, error) {
-				return tenantOptions(ctx, p.core.db, tenant)
-			},
-		}),
+		login:     p.login,
+		sessions:  p.sessions(),
+		clients:   newClientLogin(p.login, p.core.db, &p.Config),
+		dav:       davserver.New(p.core.fs, davserver.Options{Prefix: davPrefix, Logger: p.Log}),
+		rest:      p.rest,
 		health:    &health{db: p.core.db, staging: p.data.file(stagingDir), mount: p.mount},
 		publicURL: p.Config.PublicURL,
 		log:       p.Log,
-	}, nil
-}
-
-// stores lends the database to the REST face.
-func (p *Program) stores() restapi.Stores {
-	d := documents{p.core.db}
-	return restapi.Stores{Documents: d, Objects: d, Relations: d, Events: d}
+	}
 }
 
 // wait returns when the context ends, a face fails, or the mount is gone and was all there was.

@@ -38,7 +38,7 @@ func readOptions(ctx context.Context, db *meta.DB, tenant string) (d optionsDoc,
 
 // tenantGroup holds the commands about tenants.
 func tenantGroup() *cli.Command {
-	return &cli.Command{Name: "tenant", Usage: "manage tenants", Subcommands: []*cli.Command{tenantSetCommand()}}
+	return &cli.Command{Name: "tenant", Usage: "manage tenants", Subcommands: append(tenantCommands(), tenantSetCommand())}
 }
 
 // tenantSetCommand changes what a tenant has chosen.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,17 +14,18 @@ import (
 
 func userCommand() *cli.Command {
 	generate := &cli.BoolFlag{Name: "generate", Usage: "make a random password and print it"}
+	tenant := &cli.StringFlag{Name: "tenant", Usage: "of `TENANT` (default: " + defaultTenant + ")"}
 	role := &cli.StringSliceFlag{Name: "role", Usage: "give `ROLE`, may be repeated: " + strings.Join(roles, ", "), Value: cli.NewStringSlice(fs.RoleEditor)}
 	return &cli.Command{
 		Name:        "user",
 		Usage:       "manage who may log in over HTTP",
-		Description: "NAME is a name of tenant " + defaultTenant + ", or tenant/name. Passwords are asked for, or read from standard input.",
+		Description: "NAME is a name of --tenant, or tenant/name. Passwords are asked for, or read from standard input.",
 		Subcommands: []*cli.Command{
-			{Name: "add", Usage: "add a user", ArgsUsage: "NAME", Flags: []cli.Flag{dataFlag(), role, generate}, Action: userAdd},
-			{Name: "passwd", Usage: "change a password", ArgsUsage: "NAME", Flags: []cli.Flag{dataFlag(), generate}, Action: userPasswd},
-			{Name: "role", Usage: "replace a user's roles", ArgsUsage: "NAME ROLE...", Flags: []cli.Flag{dataFlag()}, Action: userRole},
-			{Name: "rm", Usage: "remove a user", ArgsUsage: "NAME", Flags: []cli.Flag{dataFlag()}, Action: userRemove},
-			{Name: "ls", Usage: "list users", ArgsUsage: "[TENANT]", Flags: []cli.Flag{dataFlag(), jsonFlag()}, Action: userList},
+			{Name: "add", Usage: "add a user", ArgsUsage: "NAME", Flags: []cli.Flag{dataFlag(), tenant, role, generate}, Action: userAdd},
+			{Name: "passwd", Usage: "change a password", ArgsUsage: "NAME", Flags: []cli.Flag{dataFlag(), tenant, generate}, Action: userPasswd},
+			{Name: "role", Usage: "replace a user's roles", ArgsUsage: "NAME ROLE...", Flags: []cli.Flag{dataFlag(), tenant}, Action: userRole},
+			{Name: "rm", Usage: "remove a user", ArgsUsage: "NAME", Flags: []cli.Flag{dataFlag(), tenant}, Action: userRemove},
+			{Name: "ls", Usage: "list users", ArgsUsage: "[TENANT]", Flags: []cli.Flag{dataFlag(), tenant, jsonFlag()}, Action: userList},
 		},
 	}
 }
@@ -75,7 +77,7 @@ func changeUser(c *cli.Context, command string, high int, fill func(*userArgs) e
 		return err
 	}
 	var a userArgs
-	if a.Tenant, a.Name, err = splitUser(c.Args().First()); err != nil {
+	if a.Tenant, a.Name, err = namedUser(c); err != nil {
 		return err
 	}
 	if err := fill(&a); err != nil {
@@ -83,6 +85,18 @@ func changeUser(c *cli.Context, command string, high int, fill func(*userArgs) e
 	}
 	var u userInfo
 	return ask(c, cfg, needsDB, command, a, &u, output{})
+}
+
+// namedUser reads the user that a command line is about.
+func namedUser(c *cli.Context) (tenant, name string, err error) {
+	given := c.Args().First()
+	if t := c.String("tenant"); t != "" {
+		if strings.Contains(given, "/") {
+			return "", "", usagef("user %s names its tenant: leave out --tenant", given)
+		}
+		given = t + "/" + given
+	}
+	return splitUser(given)
 }
 
 func userList(c *cli.Context) error {
@@ -93,9 +107,9 @@ func userList(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	a := listUsersArgs{Tenant: defaultTenant}
-	if c.Args().Present() {
-		a.Tenant = c.Args().First()
+	a := listUsersArgs{Tenant: cmp.Or(c.Args().First(), c.String("tenant"), defaultTenant)}
+	if c.Args().Present() && c.IsSet("tenant") {
+		return usagef("name the tenant once")
 	}
 	var list []userInfo
 	if err := ask(c, cfg, needsDB, "user-list", a, &list, output{}); err != nil {

@@ -20,6 +20,7 @@ import (
 var roles = []string{
 	fs.RoleAdmin, fs.RoleEditor, fs.RoleReader,
 	"ROLE_INVENTORY_READ", "ROLE_INVENTORY_CREATE", "ROLE_INVENTORY_ADMIN",
+	"ROLE_MANAGED_OBJECT_READ", "ROLE_MANAGED_OBJECT_ADMIN",
 	"ROLE_BINARY_READ", "ROLE_BINARY_CREATE", "ROLE_BINARY_ADMIN",
 	"ROLE_EVENT_READ", "ROLE_EVENT_ADMIN",
 }
@@ -120,7 +121,7 @@ func (c *control) listUsers(ctx context.Context, a listUsersArgs, _ output) ([]u
 func (c *control) checkTenant(ctx context.Context, name string) error {
 	_, err := c.db.TenantByName(ctx, name)
 	if errors.Is(err, syscall.ENOENT) {
-		return usagef("no tenant %q", name)
+		return usagef("no tenant %q: tote tenant add %s makes it", name, name)
 	}
 	return err
 }
