@@ -3,6 +3,9 @@ package s3proxy
 import (
 	"net"
 	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // gate is open or shut. Connections pass it before and after each read and before each write.
@@ -86,15 +89,30 @@ func (c *conn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
+// Close ends the connection at once. Closing alone would not: when this process is just starting another one, that has the connection, too, until
+// it runs, and it may have to wait for somebody who waits for this end.
 func (c *conn) Close() error {
-	c.once.Do(func() { close(c.done) })
+	c.once.Do(func() {
+		close(c.done)
+		if tcp, ok := c.Conn.(*net.TCPConn); ok {
+			_ = tcp.CloseWrite()
+		}
+	})
 	return c.Conn.Close()
 }
 
-// reset closes the connection with a TCP reset.
+// reset ends the connection with a TCP reset, at once.
 func (c *conn) reset() {
 	if tcp, ok := c.Conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0)
+		if raw, err := tcp.SyscallConn(); err == nil {
+			_ = raw.Control(func(fd uintptr) { disconnect(int(fd)) })
+		}
 	}
 	_ = c.Close()
+}
+
+// disconnect dissolves the connection of a TCP socket, of which the other side learns by a reset (connect(2) with AF_UNSPEC).
+func disconnect(fd int) {
+	to := unix.RawSockaddr{Family: unix.AF_UNSPEC}
+	_, _, _ = unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&to)), unsafe.Sizeof(to))
 }
