@@ -28,7 +28,8 @@ func (f *FS) copyBeside(ctx context.Context, a *Actor, from, to place, overwrite
 			f.log.Warn("a finished copy stays on record until the next start", "err", err)
 		}
 	}()
-	if err := f.copyNode(ctx, a, *from.node, dir+"/"+temp, to.name, recursive); err != nil {
+	c := copier{f: f, a: a, temp: dir + "/" + temp, final: to.path}
+	if err := c.node(ctx, *from.node, c.temp, to.name, recursive); err != nil {
 		f.dropCopy(ctx, a, dir+"/"+temp)
 		return false, err
 	}
@@ -111,20 +112,28 @@ func ignore(err error, n syscall.Errno) error {
 	return err
 }
 
-// copyNode copies one node, and with recursive what is below it. keyName is the name for the object's key.
-func (f *FS) copyNode(ctx context.Context, a *Actor, src Attr, path, keyName string, recursive bool) error {
+// copier makes one copy under a name that nobody knows.
+type copier struct {
+	f           *FS
+	a           *Actor
+	temp, final string // path it is made at, and path it will have
+}
+
+// node copies one node, and with recursive what is below it. keyName is the name for the object's key.
+func (c copier) node(ctx context.Context, src Attr, path, keyName string, recursive bool) error {
 	switch src.Mode & syscall.S_IFMT {
 	case syscall.S_IFDIR:
-		return f.copyDir(ctx, a, src, path, recursive)
+		return c.dir(ctx, src, path, recursive)
 	case syscall.S_IFREG:
-		return f.copyFile(ctx, a, src, Target{Path: path, keyName: keyName})
+		return c.f.copyFile(ctx, c.a, src, Target{Path: path, keyName: keyName, shown: c.final + strings.TrimPrefix(path, c.temp)})
 	case syscall.S_IFLNK:
-		return f.copyLink(ctx, a, src, path)
+		return c.link(ctx, src, path)
 	}
 	return nil // FIFOs, sockets and devices are not shown by the faces that copy
 }
 
-func (f *FS) copyDir(ctx context.Context, a *Actor, src Attr, path string, recursive bool) error {
+func (c copier) dir(ctx context.Context, src Attr, path string, recursive bool) error {
+	f, a := c.f, c.a
 	made, err := f.mkdirPath(ctx, a, path)
 	if err != nil {
 		return err
@@ -139,7 +148,7 @@ func (f *FS) copyDir(ctx context.Context, a *Actor, src Attr, path string, recur
 			return err
 		}
 		for _, d := range list {
-			if err := f.copyNode(ctx, a, d.Attr, path+"/"+d.Name, d.Name, true); err != nil {
+			if err := c.node(ctx, d.Attr, path+"/"+d.Name, d.Name, true); err != nil {
 				return err
 			}
 			after = d.Cursor
@@ -147,7 +156,8 @@ func (f *FS) copyDir(ctx context.Context, a *Actor, src Attr, path string, recur
 	}
 }
 
-func (f *FS) copyLink(ctx context.Context, a *Actor, src Attr, path string) error {
+func (c copier) link(ctx context.Context, src Attr, path string) error {
+	f, a := c.f, c.a
 	target, err := f.db.Readlink(ctx, src.Ino)
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@ package fs
 import (
 	"context"
 	"errors"
-	"strings"
 	"syscall"
 
 	"tote/meta"
@@ -138,7 +137,7 @@ func (f *FS) fileByKey(ctx context.Context, a *Actor, key string) (File, error) 
 			return file, err
 		}
 	}
-	last := key[strings.LastIndexByte(key, '/')+1:]
+	last := lastSegment(key)
 	_, guid, _, ok := objstore.SplitVersionName(last)
 	if !ok {
 		return File{}, syscall.ENOENT

@@ -274,14 +274,17 @@ func (f *FS) byAlias(ctx context.Context, dir Ino, name string) (string, error) 
 
 // aliasOf tells whether name is the last segment of a version's key, as written there or as a person would write it.
 func aliasOf(v Version, name string) bool {
-	seg := v.Key[strings.LastIndexByte(v.Key, '/')+1:]
+	seg := lastSegment(v.Key)
 	return seg == name || seg == objstore.EscapeName(name)
 }
+
+// lastSegment is what follows the last slash.
+func lastSegment(key string) string { return key[strings.LastIndexByte(key, '/')+1:] }
 
 // aliasName is the name under which a file shows when its own is taken: stem@_@GUID.ext, shortened to what a directory entry may be.
 func aliasName(name, guid string) string {
 	key := objstore.VersionKey("t", name, guid)
-	seg := key[strings.LastIndexByte(key, '/')+1:]
+	seg := lastSegment(key)
 	if plain, err := objstore.UnescapeName(seg); err == nil && len(plain) <= MaxName {
 		return plain
 	}

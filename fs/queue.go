@@ -251,9 +251,14 @@ func (q *queue) open(ctx context.Context, it *item) error {
 	if err != nil {
 		return err
 	}
-	name := func(context.Context) (objectName, error) {
+	name := func(ctx context.Context) (objectName, error) {
+		attr, err := f.db.GetAttr(ctx, v.Ino)
+		if err != nil {
+			return objectName{}, err
+		}
+		tenant, err := f.tenantName(ctx, attr.Tenant)
 		f.keys.claim(v.Key)
-		return objectName{guid: v.GUID, key: v.Key}, nil
+		return objectName{guid: v.GUID, key: v.Key, facts: f.factsOf(ctx, v.Ino, tenant, v.GUID)}, err
 	}
 	up := f.newUpload(ctx, v.Ino, file, name)
 	up.queued = true

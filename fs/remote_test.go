@@ -46,9 +46,24 @@ func (l *limited) Get(ctx context.Context, key string, off, n int64) (io.ReadClo
 	return l.Store.Get(ctx, key, off, n)
 }
 
+func (l *limited) GetMatch(ctx context.Context, key, etag string, off, n int64) (io.ReadCloser, error) {
+	l.read.Add(max(n, 0))
+	return l.Store.GetMatch(ctx, key, etag, off, n)
+}
+
 func (l *limited) Put(ctx context.Context, key string, r io.Reader, size int64) (objstore.Info, error) {
 	l.sent.Add(size)
 	return l.Store.Put(ctx, key, r, size)
+}
+
+func (l *limited) PutDescribed(ctx context.Context, key string, r io.Reader, size int64, facts map[string]string) (objstore.Info, error) {
+	l.sent.Add(size)
+	return l.Store.PutDescribed(ctx, key, r, size, facts)
+}
+
+func (l *limited) NewUploadDescribed(ctx context.Context, key string, facts map[string]string) (objstore.Upload, error) {
+	u, err := l.Store.NewUploadDescribed(ctx, key, facts)
+	return &watchedUpload{u, l}, err
 }
 
 func (l *limited) NewUpload(ctx context.Context, key string) (objstore.Upload, error) {

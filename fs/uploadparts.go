@@ -96,12 +96,15 @@ func (u *upload) send(ctx context.Context, s segment, e *edit) error {
 	defer u.mu.Unlock()
 	p.busy = false
 	u.ended.Broadcast()
-	if err != nil {
+	if err != nil && p.gen == gen {
 		if u.parts[s.number-1] == p && e == nil && !u.closed {
 			p.queued = true
 			u.queue = append(u.queue, s.number-1)
 		}
 		return err
+	}
+	if err != nil { // changed while it was sent, which a store may notice: publish sends it again
+		return nil
 	}
 	if p.gen == gen && u.multi == multi {
 		p.clean, p.copied, p.sent, p.sums = true, s.copied, got.sent, got.sums

@@ -89,7 +89,7 @@ func (v *view) nameObject(ctx context.Context) (objectName, error) {
 		return objectName{}, err
 	}
 	v.f.keys.claim(key) // nobody else can have a new GUID
-	return objectName{guid: guid, key: key}, nil
+	return objectName{guid: guid, key: key, facts: v.f.factsOf(ctx, v.ino, v.tenant, guid)}, nil
 }
 
 // edit says what the work file changes; nil when it has all bytes.

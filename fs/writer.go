@@ -23,6 +23,7 @@ type Target struct {
 	Key   string // object key a client chose, below the tenant's; "" or when taken: made by the core
 
 	keyName string // name for the object's key when the file is moved to another name right after
+	shown   string // and the path it will have then
 }
 
 // Writer takes the bytes of a new version from a face other than the mount. Nothing is visible before Commit, and without Commit there is
@@ -36,6 +37,7 @@ type Writer struct {
 	name   string // in parent
 	path   string // as shown in Info
 	ino    Ino    // existing file, 0 when there was none
+	mode   uint32 // of it, or of a new one
 
 	file  *os.File
 	stage string
@@ -117,7 +119,7 @@ func (w *Writer) locate(ctx context.Context) error {
 	if at.name == "" {
 		return syscall.EISDIR
 	}
-	w.parent, w.name, w.path = at.parent.Ino, at.name, at.path
+	w.parent, w.name, w.path, w.mode = at.parent.Ino, at.name, at.path, f.opts.FileMode
 	if at.node == nil || w.target.Alias {
 		if err := f.allow(a, accessCreate); err != nil {
 			return err
@@ -127,7 +129,7 @@ func (w *Writer) locate(ctx context.Context) error {
 	if err := replaceable(*at.node); err != nil {
 		return err
 	}
-	w.ino = at.node.Ino
+	w.ino, w.mode = at.node.Ino, at.node.Mode
 	if err := f.allowFound(ctx, a, w.ino, accessWrite); err != nil {
 		return err
 	}
@@ -139,7 +141,7 @@ func (w *Writer) locateIno(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.ino, w.name, w.path = w.target.Ino, file.Info.name, file.Info.path
+	w.ino, w.name, w.path, w.mode = w.target.Ino, file.Info.name, file.Info.path, file.Info.attr.Mode
 	if err := w.f.allowFound(ctx, &w.a, w.ino, accessWrite); err != nil {
 		return err
 	}

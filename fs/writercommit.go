@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -134,7 +135,7 @@ func (w *Writer) args(ctx context.Context, o CommitOptions) meta.CommitArgs {
 	uid, gid := f.owner(&w.a)
 	args := meta.CommitArgs{
 		Size: w.size, State: meta.StateStored, NoReplace: o.NoReplace, Props: w.props(o), ClearProps: o.ClearSpaces,
-		Mode: f.opts.FileMode, UID: uid, GID: gid, Origin: w.a.Origin,
+		Mode: w.mode, UID: uid, GID: gid, Origin: w.a.Origin,
 	}
 	if o.Mtime != 0 {
 		args.Mtime = &o.Mtime
@@ -158,16 +159,18 @@ type naming struct {
 	target Target
 	file   string // name of the file
 	path   string
+	mode   uint32
 }
 
 func (w *Writer) naming() naming {
-	return naming{f: w.f, tenant: w.tenant.Name, target: w.target, file: w.name, path: w.path}
+	return naming{f: w.f, tenant: w.tenant.Name, target: w.target, file: w.name, path: cmp.Or(w.target.shown, w.path), mode: w.mode}
 }
 
 // name chooses and claims the key.
 func (n naming) name(ctx context.Context) (objectName, error) {
 	guid, key, err := n.key(ctx)
-	return objectName{guid: guid, key: key}, err
+	facts := n.f.facts(description{tenant: n.tenant, path: n.path, mode: n.mode, guid: guid})
+	return objectName{guid: guid, key: key, facts: facts}, err
 }
 
 // key chooses and claims the object key: the client's, while nothing has it, else one with a new GUID.
