@@ -34,7 +34,7 @@ func (s *server) getBlob(w http.ResponseWriter, r *http.Request, g grant, c clai
 		return
 	}
 	h := w.Header()
-	stored.write(h)
+	stored.write(h, o)
 	h.Set("Content-Disposition", o.disposition(g.rscd, stored))
 	describe(h, rd.Info())
 	if v := o.file.Version; v.ID == rd.Info().Attr().Version {

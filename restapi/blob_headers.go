@@ -18,8 +18,9 @@ type storedHeaders struct {
 	Meta        map[string]string `json:"meta,omitempty"` // names without x-ms-meta-, in lower case
 }
 
-// write sets the headers of a download.
-func (st storedHeaders) write(h http.Header) {
+// write sets the headers of a download. Metadata names are not brought into the form of headers, because libraries give them to programs as
+// they are: in the spelling of the property that came of them, else in lower case.
+func (st storedHeaders) write(h http.Header, o *object) {
 	for name, v := range map[string]string{"Cache-Control": st.Cache, "Content-Encoding": st.Encoding, "Content-Language": st.Language} {
 		if v != "" {
 			h.Set(name, headerText(v))
@@ -27,9 +28,19 @@ func (st storedHeaders) write(h http.Header) {
 	}
 	for name, v := range st.Meta {
 		if headerName(name) || strings.HasPrefix(name, "x_rdp") {
-			h.Set("x-ms-meta-"+name, headerText(v))
+			h["x-ms-meta-"+o.metaName(name)] = []string{headerText(v)}
 		}
 	}
+}
+
+// metaName is the spelling of a metadata entry.
+func (o *object) metaName(name string) string {
+	for prop := range o.props {
+		if prop != fs.PropOriginalFileName && strings.EqualFold(prop, name) && headerName(prop) {
+			return prop
+		}
+	}
+	return name
 }
 
 // storedHeaders reads what came with the bytes of a file.

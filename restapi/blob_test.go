@@ -4,6 +4,8 @@ import (
 	"crypto/md5"
 	"encoding/base64"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -333,5 +335,28 @@ func TestBlob_OddKeys(t *testing.T) {
 		_, p := r.one(`{"id":"` + strings.Repeat("i", 1024) + `"}`)
 		r.equal("name", p["originalFileName"], name)
 		r.equal("in the tree", r.cat("/assets/"+strings.Repeat("n", 251)+".png"), "x")
+	}
+}
+
+// Libraries hand metadata names to programs as they stand in the answer.
+func TestBlob_MetadataNames(t *testing.T) {
+	r := newRig(t)
+	u, send, _ := r.uploadURL(`{"id":"i","properties":{"objectKey":"k.txt","originalFileName":"n.txt","camelCase":"c","mediaAssetId":"m"}}`)
+	r.want(201, r.do("PUT", u, "x", append(send, "user:", "x-ms-meta-Plain: p")...))
+	v := r.downloadURL(`{"id":"i"}`)
+	c, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprint(c, head("GET", target(v), "Connection: close")+"\r\n")
+	answer, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"x-ms-meta-camelCase: c", "x-ms-meta-mediaAssetId: m", "x-ms-meta-plain: p", "x-ms-meta-originalfilename: n.txt", "x-ms-meta-x_rdp_tenantid: rdp"} {
+		if !strings.Contains(string(answer), "\r\n"+line+"\r\n") {
+			t.Errorf("no %s in\n%s", line, answer)
+		}
 	}
 }
