@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Installs what the tests with real clients need: programs of the distribution, npm modules and Go modules of the helpers below
+# integration/clients. What is there already is left alone.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+missing=()
+need() { command -v "$1" >/dev/null || missing+=("$2"); }
+need node nodejs
+need npm npm
+need jq jq
+need openssl openssl
+need rclone rclone
+need java default-jre-headless
+need groovy groovy
+/usr/bin/python3 -c 'import azure.storage.blob' 2>/dev/null || missing+=(python3-azure-storage)
+if [ ${#missing[@]} -gt 0 ]; then
+	scripts/need.sh "${missing[@]}" || {
+		echo "missing: ${missing[*]}" >&2
+		exit 1
+	}
+fi
+
+for lock in integration/clients/*/package-lock.json; do
+	[ -e "$lock" ] || continue
+	dir=$(dirname "$lock")
+	[ "$dir/node_modules/.package-lock.json" -nt "$lock" ] && continue
+	echo "npm modules of $dir"
+	(cd "$dir" && npm ci --no-audit --no-fund --loglevel=error)
+done
+for mod in integration/clients/*/go.mod; do
+	[ -e "$mod" ] || continue
+	(cd "$(dirname "$mod")" && go mod download)
+done
