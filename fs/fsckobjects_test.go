@@ -90,3 +90,19 @@ func TestIDSet(t *testing.T) {
 		}
 	}
 }
+
+// An import of the whole store leaves alone what the core keeps there itself.
+func TestImportLeavesWhatIsOurs(t *testing.T) {
+	c := newFar(t)
+	for _, key := range []string{"photo.jpg", "rdp/binarystreamobject/assets/o@_@g.txt", "rdp/binarystreamobject/uploads/u"} {
+		c.putObject(key, "x")
+	}
+	r := must(c.Import(t.Context(), c.dav, ImportOptions{}))(t)
+	if r.Adopted != 1 || r.Skipped != 2 {
+		t.Errorf("%+v", r)
+	}
+	r = must(c.Import(t.Context(), c.dav, ImportOptions{Prefix: "rdp/binarystreamobject/assets/"}))(t)
+	if r.Adopted != 1 {
+		t.Errorf("asked for: %+v", r)
+	}
+}

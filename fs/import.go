@@ -156,8 +156,12 @@ func (m *importer) one(ctx context.Context, obj found) error {
 	return nil
 }
 
-// placeByKey adopts an object under the path of its key.
+// placeByKey adopts an object under the path of its key. What the core itself keeps in the store is no part of a bucket's contents, unless it is asked for.
 func (m *importer) placeByKey(ctx context.Context, obj found) error {
+	if coreKey(obj.Key) && !coreKey(m.o.Prefix) {
+		m.r.Skipped++
+		return nil
+	}
 	path := strings.TrimPrefix(obj.Key, m.o.Prefix)
 	dir, name := m.o.Dir+"/"+parentPath(path), shownName(lastSegment(path))
 	clean, err := CleanPath(dir)
@@ -171,6 +175,12 @@ func (m *importer) placeByKey(ctx context.Context, obj found) error {
 		return err
 	}
 	return m.adopt(ctx, Target{Dir: clean, Name: name, Alias: true}, obj, CommitOptions{Mtime: obj.Modified.UnixNano()})
+}
+
+// coreKey tells whether a key is in the part of a store where tenants keep what is theirs.
+func coreKey(key string) bool {
+	_, rest, _ := strings.Cut(key, "/")
+	return strings.HasPrefix(rest, "binarystreamobject/")
 }
 
 // adopt commits one object, without a flush: the batch has one for all.

@@ -30,6 +30,8 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 			statusCommand(),
 			gcCommand(),
 			fsckCommand(),
+			importCommand(),
+			recoverCommand(),
 			versionCommand(),
 		},
 	}

@@ -43,6 +43,8 @@ type Config struct {
 	LogFormat     string
 	StopTimeout   time.Duration
 	AdminPassword string // of the first start; "" makes a random one
+
+	recovers bool // the tree is made of the objects in the store
 }
 
 // Validate refuses what can't work, before anything is created, and makes paths absolute.

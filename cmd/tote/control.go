@@ -48,6 +48,7 @@ func (c *control) commands() map[string]command {
 		"status":      handle(c.status),
 		"gc":          handle(c.gc),
 		"fsck":        handle(c.fsck),
+		"import":      handle(c.importObjects),
 		"umount":      handle(c.umount),
 		"user-list":   handle(c.listUsers),
 		"user-add":    handle(c.addUser),

@@ -104,12 +104,17 @@ func serveConfig(c *cli.Context) (Config, error) {
 	return cfg, cfg.Validate()
 }
 
+// localConfig is what a command that works on a data directory in its own process is told.
+func localConfig(c *cli.Context) Config {
+	return Config{
+		Data: c.String("data"), Store: c.String("store"), Listen: off, LogFormat: "text", LogLevel: slog.LevelWarn,
+		StopTimeout: time.Minute, Remote: remoteStore{Uncached: true}, UID: uint32(os.Getuid()), GID: uint32(os.Getgid()),
+	}
+}
+
 // commandConfig reads the flags of commands that look at a data directory.
 func commandConfig(c *cli.Context) (Config, error) {
-	cfg := Config{
-		Data: c.String("data"), Store: c.String("store"), Listen: off, LogFormat: "text", LogLevel: slog.LevelWarn,
-		StopTimeout: time.Minute, Remote: remoteStore{Uncached: true},
-	}
+	cfg := localConfig(c)
 	if err := cfg.check(cfg.checkData, cfg.checkStore); err != nil {
 		return cfg, err
 	}

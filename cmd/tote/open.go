@@ -57,6 +57,13 @@ func openCore(ctx context.Context, cfg *Config, d *dataDir, store objstore.Store
 
 // attach finds the store that belongs to the database.
 func attach(ctx context.Context, cfg *Config, db *meta.DB, store objstore.Store, log *slog.Logger, s *closers) (storeRef, objstore.Store, error) {
+	allow := refuseHalf
+	if cfg.recovers {
+		allow = allowRecovery
+	}
+	if err := allow(ctx, cfg, db); err != nil {
+		return storeRef{}, nil, err
+	}
 	chosen, err := chooseStore(ctx, cfg, db)
 	if err != nil {
 		return chosen.storeRef, nil, err

@@ -119,7 +119,7 @@ func (p *Program) openStore(ctx context.Context) error {
 	if p.store, err = openStore(ctx, &p.Config, ref, p.Log, &p.closers); err != nil {
 		return err
 	}
-	return choice{storeRef: ref}.checkEmpty(ctx, nil, p.store)
+	return choice{storeRef: ref}.checkEmpty(ctx, p.store)
 }
 
 func (p *Program) openData(ctx context.Context) error {

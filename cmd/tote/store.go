@@ -24,12 +24,13 @@ type choice struct {
 	storeRef
 	known string // as remembered; "" before the first start, and in databases that are older than the setting
 	fresh bool   // the database never kept anything
+	full  bool   // objects in the store are expected, although it is fresh
 }
 
 // chooseStore decides which store a data directory works on: the one it was used with before. Metadata without its objects is useless, and
 // objects without their metadata would look like garbage, so that another store has to be asked for.
 func chooseStore(ctx context.Context, cfg *Config, db *meta.DB) (choice, error) {
-	var c choice
+	c := choice{full: cfg.recovers}
 	known, err := db.Setting(ctx, storeSetting)
 	if err != nil && !errors.Is(err, syscall.ENOENT) {
 		return c, err
@@ -97,18 +98,21 @@ func (c choice) confirm(ctx context.Context, db *meta.DB, store objstore.Store) 
 	if c.text == c.known {
 		return nil
 	}
-	check := c.checkEmpty
-	if !c.fresh {
-		check = c.checkSample
+	var err error
+	switch {
+	case !c.fresh:
+		err = c.checkSample(ctx, db, store)
+	case !c.full:
+		err = c.checkEmpty(ctx, store)
 	}
-	if err := check(ctx, db, store); err != nil {
+	if err != nil {
 		return err
 	}
 	return db.PutSetting(ctx, storeSetting, []byte(c.text), meta.Durable)
 }
 
 // checkEmpty keeps a new tree from a store with objects of an old one, which its garbage collection would delete.
-func (c choice) checkEmpty(ctx context.Context, _ *meta.DB, store objstore.Store) error {
+func (c choice) checkEmpty(ctx context.Context, store objstore.Store) error {
 	for info, err := range store.List(ctx, defaultTenant+"/", "") {
 		if err != nil {
 			return storeError(c.storeRef, err)
