@@ -50,6 +50,7 @@ func TestG7CrashCached(t *testing.T) {
 type crash struct {
 	t       *testing.T
 	s       *server
+	seed    uint64
 	rnd     *rand.Rand
 	workers []*crasher
 	killed  atomic.Bool
@@ -58,19 +59,56 @@ type crash struct {
 }
 
 func newCrash(t *testing.T, s *server, seed uint64) *crash {
-	c := &crash{t: t, s: s, rnd: rand.New(rand.NewPCG(seed, 99))}
-	for i, k := range crasherKinds(t) {
-		w := &crasher{kind: k.name, s: s, root: "/" + k.name, step: k.step, rnd: rand.New(rand.NewPCG(seed, uint64(i))), state: state{}}
-		if k.root != "" {
-			w.root = k.root
-		}
-		check(t, s.mount().Mkdir(w.root))
-		if k.setup != nil {
-			check(t, k.setup(w))
-		}
-		c.workers = append(c.workers, w)
+	c := &crash{t: t, s: s, seed: seed, rnd: rand.New(rand.NewPCG(seed, 99))}
+	for _, k := range crasherKinds(t) {
+		c.add(k)
 	}
 	return c
+}
+
+// add adds a worker with a directory of its own.
+func (c *crash) add(k crasherKind) {
+	c.t.Helper()
+	w := &crasher{kind: k.name, s: c.s, root: "/" + k.name, step: k.step, rnd: rand.New(rand.NewPCG(c.seed, uint64(len(c.workers)))), state: state{}}
+	if k.root != "" {
+		w.root = k.root
+	}
+	check(c.t, c.s.mount().Mkdir(w.root))
+	if k.setup != nil {
+		check(c.t, k.setup(w))
+	}
+	c.workers = append(c.workers, w)
+}
+
+// work loads the server for a while, without killing it: no operation may fail.
+func (c *crash) work(length time.Duration) {
+	c.t.Helper()
+	deadline := time.Now().Add(length)
+	var wg sync.WaitGroup
+	for _, w := range c.workers {
+		wg.Go(func() {
+			for time.Now().Before(deadline) && !c.t.Failed() {
+				if err := w.step(w); err != nil {
+					c.t.Errorf("%s: %v", w.kind, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// verify wants each worker's directory to be as the worker has left it.
+func (c *crash) verify(when string) {
+	c.t.Helper()
+	var wg sync.WaitGroup
+	for _, w := range c.workers {
+		wg.Go(func() {
+			if err := w.verify(); err != nil {
+				c.t.Errorf("%s: %s: %v", when, w.kind, err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // round loads the server, kills it, starts it again and looks.
@@ -96,11 +134,7 @@ func (c *crash) round(round int) {
 		c.killWhileStarting()
 	}
 	c.s.start()
-	for _, w := range c.workers {
-		if err := w.verify(); err != nil {
-			c.t.Errorf("round %d: %s: %v", round, w.kind, err)
-		}
-	}
+	c.verify(fmt.Sprintf("round %d", round))
 	c.s.fsck()
 	if c.t.Failed() {
 		c.t.FailNow()
@@ -174,11 +208,7 @@ func (c *crash) finish() {
 	}
 	t.Logf("gc: %+v", c.s.gc())
 	c.noOrphans()
-	for _, w := range c.workers {
-		if err := w.verify(); err != nil {
-			t.Errorf("after gc: %s: %v", w.kind, err)
-		}
-	}
+	c.verify("after gc")
 	c.s.checkStaging()
 }
 

@@ -34,6 +34,14 @@ func wantGet(t testing.TB, f Face, path, want string) {
 	wantBytes(t, f.Name(), got, want)
 }
 
+// wantContent is wantGet for contents that nobody wants to see in full.
+func wantContent(t testing.TB, f Face, path string, want []byte) {
+	t.Helper()
+	if got, err := f.Get(path); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("get %s through %s: %v, %s", path, f.Name(), err, difference(got, want))
+	}
+}
+
 // readHalf fills buf, which is the first half of want.
 func readHalf(t testing.TB, r io.Reader, buf, want []byte) {
 	t.Helper()

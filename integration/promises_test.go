@@ -214,9 +214,9 @@ func TestG6Damage(t *testing.T) {
 		check(t, s.dav().Put("/"+name, randomBytes(size, uint64(i))))
 	}
 	s.stop() // so that nothing has an object open
-	s.damage(t, "gone", func([]byte) []byte { return nil })
-	s.damage(t, "short", func(b []byte) []byte { return b[:100_000] })
-	s.damage(t, "flipped", func(b []byte) []byte { b[200_000] ^= 1; return b })
+	s.damage("gone", func([]byte) []byte { return nil })
+	s.damage("short", func(b []byte) []byte { return b[:100_000] })
+	s.damage("flipped", func(b []byte) []byte { b[200_000] ^= 1; return b })
 	s.start()
 	for _, f := range s.faces() {
 		for i, name := range []string{"gone", "short", "flipped", "well"} {

@@ -245,11 +245,15 @@ func (s *server) checkStaging() {
 	}
 }
 
+// staged lists the files in staging. Directories are part of its layout.
 func (s *server) staged() (names []string) {
-	entries, _ := os.ReadDir(filepath.Join(s.data, "staging"))
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
+	root := filepath.Join(s.data, "staging")
+	_ = filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			names = append(names, strings.TrimPrefix(path, root+"/"))
+		}
+		return nil // files go while we look
+	})
 	return names
 }
 

@@ -138,52 +138,60 @@ func (s *server) noUploads() {
 		return
 	}
 	if open := s.openUploads(); len(open) > 0 {
-		s.t.Errorf("%d multipart uploads are left in the bucket: %.5q", len(open), open)
+		s.t.Errorf("%d multipart uploads are left in the bucket: %q", len(open), open[:min(len(open), 5)])
 	}
+}
+
+// objectOf finds the object of a file that had one content only: its key, or its name below the directory of objects.
+func (s *server) objectOf(name string) string {
+	s.t.Helper()
+	for _, object := range s.objects() {
+		if strings.Contains(object, "/"+name+"@_@") {
+			return object
+		}
+	}
+	s.t.Fatalf("%s has no object", name)
+	return ""
 }
 
 // damage changes the object of a file behind the server's back: other gets its bytes and returns what shall be there, nil for nothing. On a server of
 // our own the object's file is changed, so that the store itself does not know.
-func (s *server) damage(t testing.TB, name string, other func([]byte) []byte) {
-	t.Helper()
-	i := slices.IndexFunc(s.objects(), func(key string) bool { return strings.Contains(key, "/"+name+"@_@") })
-	if i < 0 {
-		t.Fatalf("%s has no object", name)
-	}
-	key := s.objects()[i]
-	file := filepath.Join(s.data, "objects", key)
-	switch {
-	case s.gateway == nil:
-	case s.gateway.Dir != "":
-		file = filepath.Join(s.gateway.Dir, s.gateway.Bucket, s.gateway.Prefix(s.prefix), key)
-	default:
-		s.damageRemote(t, s.gateway.Prefix(s.prefix)+"/"+key, other)
-		return
+func (s *server) damage(name string, other func([]byte) []byte) {
+	s.t.Helper()
+	object := s.objectOf(name)
+	file := filepath.Join(s.data, "objects", object)
+	if s.gateway != nil {
+		if s.gateway.Dir == "" {
+			s.replaceObject(object, other)
+			return
+		}
+		file = filepath.Join(s.gateway.Dir, s.gateway.Bucket, s.gateway.Prefix(s.prefix), object)
 	}
 	b, err := os.ReadFile(file)
-	check(t, err)
+	check(s.t, err)
 	if b = other(b); b == nil {
-		check(t, os.Remove(file))
+		check(s.t, os.Remove(file))
 		return
 	}
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_TRUNC, 0) // the same file, with what the gateway has noted about it
-	check(t, err)
+	check(s.t, err)
 	_, err = f.Write(b)
-	check(t, errors.Join(err, f.Close()))
+	check(s.t, errors.Join(err, f.Close()))
 }
 
-func (s *server) damageRemote(t testing.TB, key string, other func([]byte) []byte) {
-	t.Helper()
-	c, bucket := s.gateway.Client(), &s.gateway.Bucket
-	got, err := c.GetObject(t.Context(), &s3.GetObjectInput{Bucket: bucket, Key: &key})
-	check(t, err)
+// replaceObject is damage by a client of the store.
+func (s *server) replaceObject(object string, other func([]byte) []byte) {
+	s.t.Helper()
+	c, bucket, key := s.gateway.Client(), &s.gateway.Bucket, s.gateway.Prefix(s.prefix)+"/"+object
+	got, err := c.GetObject(s.t.Context(), &s3.GetObjectInput{Bucket: bucket, Key: &key})
+	check(s.t, err)
 	defer got.Body.Close()
 	b, err := io.ReadAll(got.Body)
-	check(t, err)
+	check(s.t, err)
 	if b = other(b); b == nil {
-		_, err = c.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: bucket, Key: &key})
+		_, err = c.DeleteObject(s.t.Context(), &s3.DeleteObjectInput{Bucket: bucket, Key: &key})
 	} else {
-		_, err = c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: &key, Body: bytes.NewReader(b)})
+		_, err = c.PutObject(s.t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: &key, Body: bytes.NewReader(b)})
 	}
-	check(t, err)
+	check(s.t, err)
 }

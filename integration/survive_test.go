@@ -2,7 +2,6 @@ package integration
 
 import (
 	"os"
-	"sync"
 	"testing"
 	"time"
 )
@@ -12,29 +11,14 @@ import (
 func TestG8NoOrphans(t *testing.T) {
 	s := startServer(t)
 	c := newCrash(t, s, 2)
-	deadline := time.Now().Add(3 * time.Second)
-	var wg sync.WaitGroup
-	for _, w := range c.workers {
-		wg.Go(func() {
-			for time.Now().Before(deadline) && !t.Failed() {
-				if err := w.step(w); err != nil {
-					t.Errorf("%s: %v", w.kind, err)
-				}
-			}
-		})
-	}
-	wg.Wait()
+	c.work(3 * time.Second)
 	r := s.gc()
 	t.Logf("gc: %+v", r)
 	if r.Orphans != 0 {
 		t.Errorf("%d objects were forgotten", r.Orphans)
 	}
 	c.noOrphans()
-	for _, w := range c.workers {
-		if err := w.verify(); err != nil {
-			t.Errorf("%s: %v", w.kind, err)
-		}
-	}
+	c.verify("afterwards")
 }
 
 // TestG3WriterOutlivesServer lets a program go on writing through a descriptor whose server was killed, as the kernel may allow it. What it
