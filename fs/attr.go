@@ -93,6 +93,9 @@ func (f *FS) setAttr(ctx context.Context, a *Actor, ino Ino, s SetAttr, h *Handl
 			return Attr{}, err
 		}
 	}
+	if v := f.table.viewOf(ino); v != nil && s.Mode != nil {
+		v.mode.Store(*s.Mode)
+	}
 	f.emit(Event{Op: "attr", Ino: ino, Attrs: true, Origin: a.Origin})
 	return f.live(a, func() (Attr, error) { return f.db.GetAttr(ctx, ino) })
 }

@@ -165,7 +165,7 @@ func (v *view) commitArgs(ctx context.Context, s stamp) (meta.CommitArgs, error)
 		Ino: v.ino, Expect: &v.base.ID, GUID: guid, Key: key, Size: s.size, Mtime: &s.mtime,
 		State: meta.StateStaged, Staging: v.work.name, AllowOrphan: true, Origin: originMount,
 	}
-	if v.base.ID != 0 && v.base.Staging == v.work.name {
+	if v.base.ID != 0 && v.work.isOf(v.base) {
 		args.Drop = v.base.ID
 	}
 	return args, err
@@ -210,7 +210,7 @@ func (v *view) refused(err error) error {
 // changes go on top of. If it can't be opened now, the next access tries again. The caller holds mu.
 func (v *view) seal(ctx context.Context) {
 	w := v.work
-	w.was = v.base.Staging == w.name
+	w.was = w.isOf(v.base)
 	if w.kernel {
 		return
 	}
@@ -225,6 +225,9 @@ func (v *view) seal(ctx context.Context) {
 		v.f.settler.later(v.base)
 	}
 	w.close(v.f.staging)
+	if v.f.remote != nil { // whoever reads opens it
+		return
+	}
 	if err := v.openBase(ctx); err != nil {
 		v.f.log.Warn("a file that was just closed could not be opened again yet", "ino", v.ino, "err", err)
 	}
@@ -232,7 +235,7 @@ func (v *view) seal(ctx context.Context) {
 
 // publish has a staged version moved into the store whose file nobody writes any more.
 func (v *view) publish() {
-	if !v.replaced && v.work != nil && v.base.State == meta.StateStaged && v.base.Staging == v.work.name {
+	if !v.replaced && v.work != nil && v.base.State == meta.StateStaged && v.work.isOf(v.base) {
 		v.f.settler.later(v.base)
 	}
 }
@@ -296,7 +299,7 @@ func (v *view) syncBase(ctx context.Context) error {
 	if v.base.ID == 0 || v.base.Synced {
 		return v.f.db.Flush(ctx)
 	}
-	if v.work != nil && v.work.full && v.base.Staging == v.work.name {
+	if v.work != nil && v.work.full && v.work.isOf(v.base) {
 		if err := v.syncWork(); err != nil {
 			return err
 		}
@@ -340,7 +343,7 @@ func (v *view) newKey(ctx context.Context, guid string) (string, error) {
 		}
 		v.name = "unnamed"
 		if len(links) > 0 {
-			v.name = links[0].Name
+			v.parent, v.name = links[0].Parent, links[0].Name
 		}
 	}
 	return objstore.VersionKey(v.tenant, v.name, guid), nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"sync"
 
 	"tote/objstore"
 )
@@ -54,7 +55,7 @@ func (f *FS) facts(d description) map[string]string {
 	return facts
 }
 
-// factsOf describes a node that the mount has open.
+// factsOf describes a file by what the database has.
 func (f *FS) factsOf(ctx context.Context, ino Ino, tenant, guid string) map[string]string {
 	if !f.describes() {
 		return nil
@@ -94,3 +95,47 @@ func described(facts map[string]string) description {
 
 // lostDir is where recovered files go whose directory nobody remembers.
 const lostDir = "lost+found"
+
+// dirPaths remembers the paths of a few directories, because files come many at a time into one, and asking the database for each would end what it
+// gathers.
+type dirPaths struct {
+	mu    sync.Mutex
+	paths map[Ino]string // guarded by mu
+	moves int            // counts clears; guarded by mu
+}
+
+// maxDirPaths bounds what is remembered.
+const maxDirPaths = 256
+
+// path is the path of a directory, "" for the root; not ok when it has none.
+func (p *dirPaths) path(ctx context.Context, f *FS, dir Ino) (string, bool) {
+	p.mu.Lock()
+	path, ok := p.paths[dir]
+	moves := p.moves
+	p.mu.Unlock()
+	if ok || dir == 0 {
+		return path, ok
+	}
+	path, err := f.db.Path(ctx, dir)
+	if err != nil {
+		return "", false
+	}
+	path = strings.TrimSuffix(path, "/")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.moves == moves {
+		if len(p.paths) >= maxDirPaths || p.paths == nil {
+			p.paths = map[Ino]string{}
+		}
+		p.paths[dir] = path
+	}
+	return path, true
+}
+
+// moved forgets all paths: a directory was renamed.
+func (p *dirPaths) moved() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.paths = nil
+	p.moves++
+}

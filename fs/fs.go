@@ -46,6 +46,7 @@ type FS struct {
 	store     objstore.Store
 	remote    *remote // nil: the store takes over local files
 	queue     *queue  // nil without remote
+	dirs      dirPaths
 	opts      Options
 	log       *slog.Logger
 	staging   *staging

@@ -126,7 +126,7 @@ func (e *openIno) hot() bool {
 	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return !v.replaced && v.work != nil && v.base.ID != 0 && v.base.Staging == v.work.name
+	return !v.replaced && v.work != nil && v.base.ID != 0 && v.work.isOf(v.base)
 }
 
 // snapshot gives the current version bytes of its own, apart from the work file that goes on changing. The caller holds e.mu.

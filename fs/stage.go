@@ -102,15 +102,6 @@ func (v *view) takeLayer(l *layer) error {
 	return nil
 }
 
-// newObject chooses the key of the next version.
-func (v *view) newObject(ctx context.Context) (objectName, error) {
-	guid := newGUID()
-	v.e.mu.Lock()
-	defer v.e.mu.Unlock()
-	key, err := v.newKey(ctx, guid)
-	return objectName{guid: guid, key: key}, err
-}
-
 // settled tells whether a version waits for nothing.
 func settled(v Version) bool {
 	return !slices.Contains([]meta.State{meta.StateStaged, meta.StateRedo}, v.State)

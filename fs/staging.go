@@ -47,6 +47,15 @@ func (s *staging) create() (*os.File, string, error) {
 	return file, name, err
 }
 
+// scratch makes an empty file that nobody has to find again: where the disk can, it has no name ("") and is gone with its last descriptor.
+func (s *staging) scratch() (*os.File, string, error) {
+	file, err := os.OpenFile(s.dir, os.O_RDWR|unix.O_TMPFILE, 0o600)
+	if err != nil {
+		return s.create()
+	}
+	return file, "", nil
+}
+
 // remove drops staging files; one that is gone already is fine.
 func (s *staging) remove(names ...string) error {
 	var errs []error

@@ -119,7 +119,7 @@ func (v *view) unshare() error {
 	v.mu.RLock()
 	w := v.work
 	v.mu.RUnlock()
-	if w == nil || v.base.ID == 0 || v.base.Staging != w.name {
+	if w == nil || v.base.ID == 0 || !w.isOf(v.base) {
 		return nil
 	}
 	s := v.f.sources.borrow(v.base.ID)

@@ -229,6 +229,9 @@ func (f *FS) rename(ctx context.Context, a *Actor, args meta.RenameArgs) (meta.R
 }
 
 func (f *FS) emitRename(a *Actor, args meta.RenameArgs, done meta.Renamed) {
+	if isDir(done.Moved) || done.Replaced != nil && isDir(*done.Replaced) {
+		f.dirs.moved()
+	}
 	f.emit(Event{
 		Op: "rename", Ino: done.Moved.Ino, Parent: args.NewParent, Name: args.NewName,
 		OldParent: args.OldParent, OldName: args.OldName, Entry: true, Attrs: true, Origin: a.Origin,

@@ -28,8 +28,10 @@ type view struct {
 	f       *FS
 	e       *openIno
 	ino     Ino
-	tenant  string // for object keys
-	name    string // a name of the file, for object keys; guarded by e.mu
+	tenant  string        // for object keys
+	name    string        // a name of the file, for object keys; guarded by e.mu
+	parent  Ino           // the directory with that name; guarded by e.mu
+	mode    atomic.Uint32 // permission bits, for the facts about objects
 	through bool
 	back    *Backing
 	handles int // guarded by e.mu
@@ -66,7 +68,8 @@ func (f *FS) newView(ctx context.Context, e *openIno, attr Attr, o viewOptions) 
 	if err != nil {
 		return nil, err
 	}
-	v := &view{f: f, e: e, ino: attr.Ino, tenant: tenant}
+	v := &view{f: f, e: e, ino: attr.Ino, tenant: tenant, parent: attr.Parent}
+	v.mode.Store(attr.Mode)
 	v.thawed = sync.NewCond(&v.wmu)
 	if f.remote != nil { // the core has to see what is written, to send it
 		o.through = false
@@ -80,6 +83,9 @@ func (f *FS) newView(ctx context.Context, e *openIno, attr Attr, o viewOptions) 
 	}
 	if o.writable && o.through && (o.trunc || v.base.Size == 0) {
 		return v, v.startEmpty(attr.Mtime)
+	}
+	if f.remote != nil { // whoever reads opens the base
+		return v, nil
 	}
 	if err := v.openBase(ctx); err != nil {
 		return nil, err
@@ -157,7 +163,7 @@ func (v *view) dropWork() {
 	v.work = nil
 	w.close(v.f.staging)
 	switch {
-	case v.base.Staging == w.name:
+	case w.isOf(v.base):
 	case w.was: // the database on the disk may still refer to it
 		v.f.settler.discardLater(w.name)
 	default:

@@ -12,21 +12,12 @@ import (
 // readFar is readAt over a remote store. What is at hand is read under the lock; the store is asked without it, since nobody may have to wait for a store
 // to see a file's size. A write that comes in between may be seen or not, as always between a read and a write at the same time.
 func (v *view) readFar(ctx context.Context, p []byte, off int64) (int, error) {
-	v.mu.RLock()
-	n, missing, err := v.readNear(p, off)
-	var src *source
-	if len(missing) > 0 {
-		src = v.f.sources.share(v.src)
-	}
-	v.mu.RUnlock()
+	n, missing, src, err := v.readNear(ctx, p, off)
 	defer v.f.closeSource(src)
 	if err != nil {
 		return 0, err
 	}
 	for _, m := range missing {
-		if src == nil {
-			return 0, syscall.EIO
-		}
 		if _, err := src.readAt(ctx, v.f, p[m.off-off:m.end-off], m.off); err != nil {
 			return 0, err
 		}
@@ -37,8 +28,28 @@ func (v *view) readFar(ctx context.Context, p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// readNear reads what the work file has and says how much there is to read in all, and which ranges of it only the base has. The caller holds mu.
-func (v *view) readNear(p []byte, off int64) (n int, missing []span, err error) {
+// readNear reads what is at hand and says how much there is to read in all, and which ranges of it only the base has, whose source it lends.
+func (v *view) readNear(ctx context.Context, p []byte, off int64) (n int, missing []span, src *source, err error) {
+	for {
+		v.mu.RLock()
+		n, missing, err = v.readWork(p, off)
+		if len(missing) == 0 || v.src != nil {
+			break
+		}
+		v.mu.RUnlock()
+		if err := v.needBase(ctx); err != nil {
+			return 0, nil, nil, err
+		}
+	}
+	defer v.mu.RUnlock()
+	if len(missing) > 0 {
+		src = v.f.sources.share(v.src)
+	}
+	return n, missing, src, err
+}
+
+// readWork reads what the work file has. The caller holds mu.
+func (v *view) readWork(p []byte, off int64) (n int, missing []span, err error) {
 	if v.stale() {
 		return 0, nil, syscall.ESTALE
 	}
@@ -81,15 +92,33 @@ func ignoreEOF(err error) error {
 
 // nameObject chooses and claims the key of the next version.
 func (v *view) nameObject(ctx context.Context) (objectName, error) {
+	to, err := v.newObject(ctx)
+	if err == nil {
+		v.f.keys.claim(to.key) // nobody else can have a new GUID
+	}
+	return to, err
+}
+
+// newObject chooses the key of the next version, and what is told of it.
+func (v *view) newObject(ctx context.Context) (objectName, error) {
 	guid := newGUID()
 	v.e.mu.Lock()
 	key, err := v.newKey(ctx, guid)
+	parent, name := v.parent, v.name
 	v.e.mu.Unlock()
-	if err != nil {
-		return objectName{}, err
+	if err != nil || !v.f.describes() || v.f.opts.Writeback {
+		return objectName{guid: guid, key: key}, err
 	}
-	v.f.keys.claim(key) // nobody else can have a new GUID
-	return objectName{guid: guid, key: key, facts: v.f.factsOf(ctx, v.ino, v.tenant, guid)}, nil
+	d := description{tenant: v.tenant, mode: v.mode.Load(), guid: guid}
+	if dir, ok := v.f.dirs.path(ctx, v.f, parent); ok {
+		d.path = dir + "/" + name
+	}
+	v.mu.RLock()
+	if v.work != nil {
+		d.mtime = v.work.mtime
+	}
+	v.mu.RUnlock()
+	return objectName{guid: guid, key: key, facts: v.f.facts(d)}, nil
 }
 
 // edit says what the work file changes; nil when it has all bytes.

@@ -21,11 +21,11 @@ func (v *view) stale() bool { return v.replaced && !v.through }
 
 // readAt reads the content as it is now.
 func (v *view) readAt(ctx context.Context, p []byte, off int64) (int, error) {
-	if err := v.needBase(ctx); err != nil {
-		return 0, err
-	}
 	if v.f.remote != nil {
 		return v.readFar(ctx, p, off)
+	}
+	if err := v.needBase(ctx); err != nil {
+		return 0, err
 	}
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -126,8 +126,10 @@ func (v *view) truncate(ctx context.Context, size int64) error {
 
 // change runs fn on the work file, which is made when there is none, and counts the content as changed.
 func (v *view) change(ctx context.Context, fn func(*work) error) error {
-	if err := v.needBase(ctx); err != nil {
-		return err
+	if v.f.remote == nil { // else it is opened when it is read
+		if err := v.needBase(ctx); err != nil {
+			return err
+		}
 	}
 	v.lockWriters()
 	defer v.wmu.Unlock()
@@ -155,15 +157,20 @@ func (v *view) lockWriters() {
 
 // begin gives the view a work file of the daemon's own.
 func (v *view) begin() error {
-	if v.base.Size > 0 && v.src == nil {
+	if v.f.remote == nil && v.base.Size > 0 && v.src == nil {
 		return syscall.EIO
 	}
-	file, name, err := v.f.staging.create()
+	far := v.f.remote != nil && !v.f.opts.Writeback
+	create := v.f.staging.create
+	if far {
+		create = v.f.staging.scratch
+	}
+	file, name, err := create()
 	if err != nil {
 		return err
 	}
 	v.work = &work{file: file, name: name, full: v.base.Size == 0, size: v.base.Size, baseLen: v.base.Size}
-	if v.f.remote != nil && !v.f.opts.Writeback {
+	if far {
 		v.work.up = v.f.newUpload(context.Background(), v.ino, file, v.nameObject)
 	}
 	return nil

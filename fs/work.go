@@ -11,7 +11,7 @@ import (
 // what happened.
 type work struct {
 	file    *os.File
-	name    string // in staging
+	name    string // in staging; "" without one
 	kernel  bool   // the kernel may write the file
 	full    bool   // the file holds all bytes; else only those in written
 	written ranges
@@ -25,6 +25,9 @@ type work struct {
 	named   bool    // its name in staging is on the disk
 	up      *upload // to a remote store
 }
+
+// isOf tells whether the file is the one of a version that waits in staging.
+func (w *work) isOf(v Version) bool { return w.name != "" && v.Staging == w.name }
 
 // stamp recognises a change of a file that the kernel writes.
 type stamp struct{ size, mtime int64 }

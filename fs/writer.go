@@ -62,7 +62,11 @@ func (f *FS) NewWriter(ctx context.Context, a *Actor, t Target) (*Writer, error)
 	if err := w.locate(ctx); err != nil {
 		return nil, fail("write", path, err)
 	}
-	file, name, err := f.staging.create()
+	create := f.staging.create
+	if f.remote != nil {
+		create = f.staging.scratch
+	}
+	file, name, err := create()
 	if err != nil {
 		return nil, fail("write", path, err)
 	}
