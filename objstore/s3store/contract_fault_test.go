@@ -23,6 +23,9 @@ func through(t testing.TB, g *s3test.Gateway, p *s3proxy.Proxy, prefix string) *
 	plain := options(t, g, prefix)
 	opts.Credentials, opts.Logger = plain.Credentials, plain.Logger
 	opts.Stall = 100 * time.Millisecond
+	if g.Pid == 0 { // another server may be slow by nature
+		opts.Stall = 3 * time.Second
+	}
 	opts.Patience = time.Minute
 	return open(t, opts)
 }
@@ -49,8 +52,8 @@ func TestContract_Faults(t *testing.T) {
 				p.Inject(1)
 				s, err := bucket.At(g.Prefix("p-" + rand.Text()[:8]))
 				must(t, err)
-				if !calm(t.Name()) {
-					p.Inject(1, s3proxy.Fault{Mode: mode, Ops: opsFor(mode), Share: 0.05})
+				if !calm(t.Name(), g) {
+					p.Inject(1, s3proxy.Fault{Mode: mode, Ops: opsFor(mode), Share: share(mode)})
 				}
 				return unsigned{s, s}
 			})
@@ -58,11 +61,21 @@ func TestContract_Faults(t *testing.T) {
 	}
 }
 
-// calm names the clauses that are not for this: one makes more than a thousand calls of one kind, and the other
-// replaces an object while it is read, whereby versitygw can send the tag of one object with the bytes of the next,
-// so that a read that is taken up again can't know.
-func calm(name string) bool {
-	return strings.HasSuffix(name, "/List/PrefixAndAfter") || strings.HasSuffix(name, "/Put/ConcurrentOnOneKey")
+// share is how many calls fail: fewer where each of them costs the time to notice.
+func share(mode s3proxy.Mode) float64 {
+	if mode == s3proxy.Stall || mode == s3proxy.Hang {
+		return 0.02
+	}
+	return 0.05
+}
+
+// calm names the clauses that are not for this: one makes more than a thousand calls of one kind; one replaces an
+// object while it is read, whereby versitygw can send the tag of one object with the bytes of the next, so that a
+// read that is taken up again can't know; and one leaves gaps between the numbers of parts, whereby Ceph 16 loses the
+// object when the first part was sent twice.
+func calm(name string, g *s3test.Gateway) bool {
+	return strings.HasSuffix(name, "/List/PrefixAndAfter") || strings.HasSuffix(name, "/Put/ConcurrentOnOneKey") ||
+		g.Pid == 0 && strings.HasSuffix(name, "/Upload/PartsInAnyOrder")
 }
 
 // opsFor leaves out what a store can't heal: bytes that a server sends wrong without a checksum, and the upload

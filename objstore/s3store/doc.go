@@ -12,6 +12,9 @@
 // what was sent: a CRC-64/NVME of the body goes along with every body (an MD5 where the server knows no CRC), and
 // the tag or checksum of a completed upload is read back.
 //
+// Parts should be numbered without gaps, although any numbers are taken: Ceph 16 loses an object whose part numbers
+// have gaps when its first part was sent twice, as happens when an answer is lost.
+//
 // # Repeating
 //
 // Every call is repeated while its failure is a temporary one, with a backoff of 3 s at most, until the caller's

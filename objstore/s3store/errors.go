@@ -1,11 +1,14 @@
 package s3store
 
 import (
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/aws/smithy-go"
@@ -115,13 +118,20 @@ func outcome(err error) error {
 	switch {
 	case errors.As(err, &lost):
 		return sendOutcome(lost)
-	case errors.As(err, &garbled):
-		if status >= 300 && status < 500 {
-			return nil // not the answer of an S3 server
-		}
+	case brokenOff(err):
+		return objstore.ErrTemporary
+	case errors.As(err, &garbled) && (status < 300 || status >= 500):
 		return objstore.ErrTemporary
 	}
-	return nil
+	return nil // the rest does not come from an S3 server
+}
+
+// brokenOff says that an answer began and did not end.
+func brokenOff(err error) bool {
+	var netOp *net.OpError
+	var syntax *xml.SyntaxError
+	return errors.As(err, &netOp) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.As(err, &syntax) && strings.Contains(syntax.Msg, "unexpected EOF")
 }
 
 // sendOutcome judges a request that got no answer. All of that is worth another try, except what only a change of

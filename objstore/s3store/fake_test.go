@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -67,7 +69,7 @@ func newFake(t testing.TB, change ...func(o *Options)) (*fake, *Store) {
 		client, server := net.Pipe()
 		select {
 		case f.conn <- server:
-			return watch(client, opts.Stall), nil
+			return watch(tcpLike{client}, opts.Stall), nil
 		case <-l.done:
 			return nil, net.ErrClosed
 		case <-ctx.Done():
@@ -85,6 +87,23 @@ func newFake(t testing.TB, change ...func(o *Options)) (*fake, *Store) {
 		time.Sleep(time.Second) // what the server waits before it closes; in a bubble that takes no time
 	})
 	return f, s
+}
+
+// tcpLike is a pipe with the errors of a network.
+type tcpLike struct{ net.Conn }
+
+func (c tcpLike) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	return n, tcpErr(err)
+}
+
+func (c tcpLike) SetDeadline(t time.Time) error { return tcpErr(c.Conn.SetDeadline(t)) }
+
+func tcpErr(err error) error {
+	if errors.Is(err, io.ErrClosedPipe) {
+		return &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	}
+	return err
 }
 
 type pipeListener struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -138,6 +139,33 @@ func TestRetry_NotWhatCannotHeal(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestRetry_AnswersThatBreakOff: an answer that ends in its middle is none, whatever it began to say.
+func TestRetry_AnswersThatBreakOff(t *testing.T) {
+	const whole = "<Error><Code>NoSuchUpload</Code><Message>long enough to be cut</Message></Error>"
+	for _, status := range []int{200, 403, 404, 500} {
+		for cut := 0; cut < len(whole); cut += 7 {
+			synctest.Test(t, func(t *testing.T) {
+				f, s := newFake(t)
+				f.replace("a", "x")
+				f.on("List", func(n int, w http.ResponseWriter, _ *http.Request) bool {
+					if n > 2 {
+						return false
+					}
+					w.Header().Set("Content-Length", strconv.Itoa(len(whole)))
+					w.WriteHeader(status)
+					_, _ = io.WriteString(w, whole[:cut])
+					_ = http.NewResponseController(w).Flush()
+					panic(http.ErrAbortHandler)
+				})
+				keys, err := listed(t, s, "", "")
+				if err != nil || len(keys) != 1 || f.seen("List") != 3 {
+					t.Errorf("status %d cut at %d: %q after %d calls, error %v", status, cut, keys, f.seen("List"), err)
+				}
+			})
+		}
+	}
 }
 
 // TestRetry_BlackHole: nothing moves for a minute, and half a minute later at most the work is done.
