@@ -109,6 +109,12 @@ func (c *Config) checkFaces() error {
 	if c.AllowOther && c.Mount == "" {
 		return usagef("--allow-other needs --mount")
 	}
+	if c.Remote.Writeback && c.Mount == "" {
+		return usagef("--writeback needs --mount: other faces wait for uploads")
+	}
+	if c.Remote.DirectURLs && !c.HTTP() {
+		return usagef("--direct-urls needs --listen")
+	}
 	return nil
 }
 

@@ -61,6 +61,7 @@ func TestServeRefusesBadInput(t *testing.T) {
 		{"part size of files", []string{"--part-size", "16MiB"}, exitUsage, "--part-size is about remote stores"},
 		{"writeback to files", []string{"--writeback"}, exitUsage, "--writeback is about remote stores"},
 		{"URLs of files", []string{"--direct-urls", "--store", "file:/o"}, exitUsage, "--direct-urls is about remote stores"},
+		{"writeback without mount", []string{"--writeback", "--store", "s3://b"}, exitUsage, "--writeback needs --mount"},
 		{"stop timeout", []string{"--stop-timeout", "0s"}, exitUsage, "--stop-timeout"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -167,7 +167,7 @@ type gcArgs struct {
 }
 
 func (c *control) gc(ctx context.Context, a gcArgs, _ output) (fs.GCReport, error) {
-	return c.core.fs.GC(ctx, a.Now)
+	return c.core.gc(ctx, a.Now)
 }
 
 type fsckArgs struct {

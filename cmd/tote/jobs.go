@@ -30,7 +30,7 @@ func newJobs(c *core, rest *restapi.Handler, log *slog.Logger) *jobs {
 	j.every(ctx, "flush", flushEvery, c.db.Flush)
 	j.every(ctx, "tidy", tidyEvery, c.fs.Tidy)
 	j.every(ctx, "gc", gcEvery, func(ctx context.Context) error {
-		r, err := c.fs.GC(ctx, false)
+		r, err := c.gc(ctx, false)
 		log.Info("gc", "objects", r.Objects, "orphans", r.Orphans, "uploads", r.Uploads, "bytes", r.Bytes)
 		return err
 	})

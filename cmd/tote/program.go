@@ -205,8 +205,12 @@ func (p *Program) openREST(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	direct, err := newDirect(&p.Config, p.core)
+	if err != nil {
+		return err
+	}
 	p.rest = restapi.New(p.core.fs, stores, restapi.Options{
-		PublicURL: p.Config.PublicURL, Tenant: defaultTenant, SigningKey: key, Logger: p.Log, MaxFile: p.Config.API.MaxFile,
+		PublicURL: p.Config.PublicURL, Tenant: defaultTenant, SigningKey: key, Logger: p.Log, MaxFile: p.Config.API.MaxFile, Direct: direct,
 		TenantOptions: func(ctx context.Context, tenant string) (restapi.TenantOptions, error) {
 			return tenantOptions(ctx, p.core.db, tenant)
 		},
