@@ -49,7 +49,7 @@ func TestStoreIsRemembered(t *testing.T) {
 	runOnce(t, cfg, wantHello(t))
 	o := serveRefused(t, cfg.Data, "--store", "file:"+cfg.Data+"/objects")
 	o.want(t, exitUsage, "file:DATA/objects", "file://"+elsewhere, "--adopt-store")
-	serveRefused(t, cfg.Data, "--writeback").want(t, exitUsage, "--writeback is about remote stores")
+	serveRefused(t, cfg.Data, "--uploads", "8").want(t, exitUsage, "--uploads is about remote stores")
 	tote(t, "fsck", "--data", cfg.Data, "--store", "file:/nowhere").want(t, exitUsage, "is not where")
 	if _, err := os.Stat(filepath.Join(cfg.Data, "objects")); !os.IsNotExist(err) {
 		t.Error("the refused store was created")
