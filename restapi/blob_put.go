@@ -126,16 +126,22 @@ func (p *blobPut) mayPut(o *object) error {
 	return p.s.permit(p.r.Context(), p.actor.Tenant, p.claims.caller(), o)
 }
 
-// open begins to write: to the file that has the key, else to a new one in the directory of its full path.
+// open begins to write: to the file that has the key, else to a new one in the directory of its full path. A file that is deleted between two looks
+// is looked for again.
 func (p *blobPut) open() error {
-	if err := p.look(); err != nil {
-		return err
-	}
-	t, err := p.target()
-	if err == nil {
+	for {
+		if err := p.look(); err != nil {
+			return err
+		}
+		t, err := p.target()
+		if err != nil {
+			return err
+		}
 		p.writer, err = p.s.fs.NewWriter(p.find().ctx, p.actor, t)
+		if p.holder == nil || !missing(err) {
+			return err
+		}
 	}
-	return err
 }
 
 // target is where the bytes go. Where a file is in the way of a directory, the default directory does.
