@@ -533,3 +533,24 @@ func TestCopyIsMadeByTheStore(t *testing.T) {
 	}
 	c.sound()
 }
+
+func TestScratchFilesComeBackEmpty(t *testing.T) {
+	c := newFar(t)
+	for i := range 3 {
+		h := c.create(fmt.Sprint("f", i))
+		c.write(h, 0, string(randomBytes(uint64(i), 5000)))
+		ok(t, h.Flush(t.Context()))
+		h.Release()
+	}
+	if n := len(c.staging.spare); n == 0 {
+		t.Skip("this disk makes no files without a name")
+	}
+	h := c.create("sparse")
+	c.write(h, 3000, "x")
+	ok(t, h.Flush(t.Context()))
+	h.Release()
+	c.holds("/sparse", append(make([]byte, 3000), 'x'))
+	ok(t, c.putBytes("/short", []byte("short")))
+	c.holds("/short", []byte("short"))
+	c.sound()
+}

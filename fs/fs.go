@@ -206,6 +206,7 @@ func (f *FS) Close(ctx context.Context) error {
 		defer cancel()
 		f.remote.tasks.close(ctx)
 	}
+	f.staging.close()
 	return errors.Join(f.settler.settle(ctx), f.db.Flush(ctx))
 }
 

@@ -2,6 +2,7 @@ package fs
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,6 +23,9 @@ type staging struct {
 	next  atomic.Uint64
 	run   string       // makes names of this process unique
 	bytes atomic.Int64 // held by files whose writes pass through the daemon
+
+	spareMu sync.Mutex
+	spare   []*os.File // empty files without a name, for scratch; guarded by spareMu
 
 	syncMu sync.Mutex // one directory fsync at a time; callers that wait share the next one
 	synced atomic.Uint64
@@ -49,11 +53,55 @@ func (s *staging) create() (*os.File, string, error) {
 
 // scratch makes an empty file that nobody has to find again: where the disk can, it has no name ("") and is gone with its last descriptor.
 func (s *staging) scratch() (*os.File, string, error) {
+	s.spareMu.Lock()
+	if n := len(s.spare); n > 0 {
+		file := s.spare[n-1]
+		s.spare = s.spare[:n-1]
+		s.spareMu.Unlock()
+		return file, "", nil
+	}
+	s.spareMu.Unlock()
 	file, err := os.OpenFile(s.dir, os.O_RDWR|unix.O_TMPFILE, 0o600)
 	if err != nil {
 		return s.create()
 	}
 	return file, "", nil
+}
+
+// Files without a name are used again, because making one costs more than writing a small file: up to maxSpare of them, none of which held more than
+// spareSize.
+const (
+	maxSpare  = 64
+	spareSize = 1 << 20
+)
+
+// recycle takes a file from scratch back that nobody reads any more.
+func (s *staging) recycle(file *os.File, size int64) {
+	if size > spareSize || file.Truncate(0) != nil {
+		file.Close()
+		return
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		file.Close()
+		return
+	}
+	s.spareMu.Lock()
+	defer s.spareMu.Unlock()
+	if len(s.spare) >= maxSpare {
+		file.Close()
+		return
+	}
+	s.spare = append(s.spare, file)
+}
+
+// close lets the spare files go.
+func (s *staging) close() {
+	s.spareMu.Lock()
+	defer s.spareMu.Unlock()
+	for _, file := range s.spare {
+		file.Close()
+	}
+	s.spare = nil
 }
 
 // remove drops staging files; one that is gone already is fine.

@@ -262,6 +262,13 @@ func (u *upload) close(used bool) {
 	})
 }
 
+// idle tells whether nothing reads the file after close.
+func (u *upload) idle() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.closed && !u.started && u.running == 0
+}
+
 // wait holds a writer back that is far ahead of its upload, so that a close does not have to send it all. It is for at most a few writers at a time: those
 // who wait keep a request busy.
 func (u *upload) wait(ctx context.Context) {

@@ -109,5 +109,9 @@ func (w *work) close(s *staging) {
 	w.up.close(false)
 	s.release(w.held)
 	w.held = 0
+	if w.name == "" && w.up.idle() {
+		s.recycle(w.file, w.size)
+		return
+	}
 	w.file.Close()
 }

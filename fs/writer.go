@@ -300,7 +300,11 @@ func (w *Writer) close(used bool) {
 	if w.up != nil {
 		w.up.close(used)
 	}
-	w.file.Close()
 	w.f.staging.release(w.held)
 	w.held = 0
+	if w.up != nil && w.stage == "" && w.up.idle() {
+		w.f.staging.recycle(w.file, w.size)
+		return
+	}
+	w.file.Close()
 }
