@@ -57,6 +57,7 @@ func open(ctx context.Context, opts Options) (*Store, error) {
 func load(ctx context.Context, opts Options) (aws.Config, error) {
 	set := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(transport(opts.Stall))),
+		config.WithLogger(sdkLogger{opts.Logger}),
 	}
 	if opts.Region != "" {
 		set = append(set, config.WithRegion(opts.Region))
