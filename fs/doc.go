@@ -33,13 +33,35 @@
 //
 // Old objects go by intent rows, after a grace and a last look (GC). After a crash recover completes what was closed and drops what was not.
 //
+// # Remote stores
+//
+// A store that can't take over local files (FS.Remote) gets bytes in uploads (upload.go). A file that stays below Options.PartSize is one Put. A
+// larger one goes in parts, in parallel, while it is still being written: a part is sent as soon as all its bytes were written once, and what changes
+// after that is sent again before the end. So the kernel never writes to a file behind the core's back here. Every multipart upload is in the database
+// before its first part; what a crash leaves is ended at the next start, and by GC what only the store knows.
+//
+// A change of an object sends the parts that changed; the store copies the others (editPlan), and only what is missing of a changed part is read. Every
+// version has the store's tag of its object, the CRC-64/NVME of its bytes and a CRC-32C of each MiB, with which Options.Cache verifies what it reads. They
+// are computed while the bytes pass; for a changed object they are put together from those of the blocks that did not change.
+//
+// Nothing is asked of the store under a lock that stat, readdir, statfs or an open may want. A commit of the mount is not done until it is done: until then
+// every open gets the version before, and writers of that one file wait. Each call of the store has Options.StoreTimeout; when it ends, close and fsync are
+// EIO, the bytes stay, and the next close or fsync tries again.
+//
+// With Options.Writeback close and fsync on the mount promise what they promise on a local disk, and no more: bytes and name are on this machine's disk. The
+// version is staged, its upload queued in the database (queue.go), and tried for ever. A change of an object stays a layer over it until then (layer.go).
+// Pending lists what waits, Drain waits for it. What HTTP faces acknowledge is in the store all the same.
+//
+// Objects carry their tenant, path, mode and GUID where the store keeps such facts, so that Recover can make the tree again without the database.
+//
 // # Concurrency and ownership
 //
 // All methods of FS may be called from any goroutine; so may those of a Handle, with Release as the last. A Reader or Writer belongs to one
-// goroutine, but for Reader.ReadAt. Byte slices are not kept after a call returns. Lock order: openIno.mu, view.wmu, view.mu, source.mu; the leaf
-// locks openTable.mu, sourceTable.mu, settler.mu, lingerers.mu and keyGuard.mu are held for map accesses only. Uploads and fsync happen under
-// openIno.mu and view.wmu, which readers and stat do not take; a commit in the database under view.mu too, so that the row and the view change
-// together; nothing under a leaf lock. Events are delivered under none.
+// goroutine, but for Reader.ReadAt. Byte slices are not kept after a call returns. Lock order: view.cmu, openIno.mu, view.wmu, view.mu, source.mu,
+// queue.mu, upload.mu; the leaf locks openTable.mu, sourceTable.mu, settler.mu, lingerers.mu, keyGuard.mu, remote.mu, tasks.mu and dirPaths.mu are held
+// for map accesses only. fsync happens under openIno.mu and view.wmu, which readers and stat do not take; a commit in the database under view.mu too, so
+// that the row and the view change together; nothing under a leaf lock. Uploads happen under view.cmu alone, which only the next commit of the same
+// file wants. Events are delivered under none.
 //
 // # Permissions
 //
