@@ -18,7 +18,7 @@ const (
 	dialTimeout = 5 * time.Second
 	// idleTimeout must be shorter than any stall: the deadline of the last request stays on an idle connection.
 	idleTimeout = 15 * time.Second
-	connBuffer  = 256 << 10
+	connBuffer  = 128 << 10
 	idleConns   = 64
 )
 

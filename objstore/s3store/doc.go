@@ -28,7 +28,7 @@
 // A body that is an io.ReaderAt and an io.Seeker (os.File, io.SectionReader, bytes.Reader) is read twice, from
 // where it stands: once for its checksum and once for the network; it must not change meanwhile. Any other is
 // copied first, to memory or, beyond Options.Spool bytes, to an unlinked temporary file. Connections have buffers
-// of 256 KiB each.
+// of 128 KiB for each direction.
 //
 // # Locks
 //

@@ -129,7 +129,7 @@ func (s *server) ready(addr string) error {
 
 func (s *server) kill() {
 	_ = s.cmd.Process.Kill() // it may be gone already
-	<-s.done
+	_ = <-s.done             // that it was killed is no news
 }
 
 func (s *server) stop(t testing.TB) {
@@ -152,8 +152,8 @@ func freeAddr() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	addr := l.Addr().String()
+	return addr, l.Close()
 }
 
 // binary finds versitygw.
