@@ -322,10 +322,10 @@ func TestBlob_Details(t *testing.T) {
 func TestBlob_OddKeys(t *testing.T) {
 	for _, kind := range []string{"filestore", "memstore"} {
 		r := newRigKind(t, kind)
-		for _, key := range []string{"x/y", "x/y/z", "x", "x/y/z/w", strings.Repeat("k", 1024), "d/" + strings.Repeat("ü", 300) + ".png", strings.Repeat("k/", 511) + "kk", "%2e%2e", "a+b c&d=e?f#g", "CON", ".hidden", "..."} {
+		for _, key := range []string{"x/y", "x/y/z", "x", "x/y/z/w", strings.Repeat("k", 1024), "d/" + strings.Repeat("ü", 300) + ".png", strings.Repeat("k/", 100) + "kk", "%2e%2e", "a+b c&d=e?f#g", "CON", ".hidden", "..."} {
 			r.stored(`{"properties":{"objectKey":`+quote(key)+`}}`, key)
 		}
-		for _, key := range []string{"x/y", "x/y/z", "x", "x/y/z/w", strings.Repeat("k", 1024), "d/" + strings.Repeat("ü", 300) + ".png", strings.Repeat("k/", 511) + "kk", "%2e%2e", "a+b c&d=e?f#g", "CON", ".hidden", "..."} {
+		for _, key := range []string{"x/y", "x/y/z", "x", "x/y/z/w", strings.Repeat("k", 1024), "d/" + strings.Repeat("ü", 300) + ".png", strings.Repeat("k/", 100) + "kk", "%2e%2e", "a+b c&d=e?f#g", "CON", ".hidden", "..."} {
 			r.equal(key, r.want(200, r.do("GET", r.downloadURL(`{"properties":{"objectKey":`+quote(key)+`}}`), "", "user:")).body, key)
 			_, p := r.one(`{"id":` + quote(key) + `}`)
 			r.equal("key", p["objectKey"], key)
