@@ -3,6 +3,7 @@ package s3proxy
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -42,6 +43,7 @@ func (m Mode) String() string {
 type Fault struct {
 	Mode  Mode
 	Ops   []Op    // the operations; none: all that the mode is made for
+	Path  string  // only calls whose path holds this
 	Share float64 // of the calls, from 0 to 1
 	Nth   int     // only the n-th call from now on, from 1; Share does not count then
 	At    int64   // where in the body; 0: in its middle
@@ -64,7 +66,10 @@ func (m Mode) makesSense(op Op) bool {
 	return true
 }
 
-func (f *Fault) concerns(op Op) bool {
+func (f *Fault) concerns(op Op, path string) bool {
+	if !strings.Contains(path, f.Path) {
+		return false
+	}
 	if len(f.Ops) == 0 {
 		return f.Mode.makesSense(op)
 	}
@@ -91,13 +96,13 @@ func (p *plan) set(seed uint64, faults []Fault) {
 }
 
 // pick chooses the fault of a call, the first one that strikes, and returns what ends its stall. No fault has mode 0.
-func (p *plan) pick(op Op) (Fault, <-chan struct{}) {
+func (p *plan) pick(op Op, path string) (Fault, <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var chosen Fault
 	for i := range p.faults {
 		f := &p.faults[i]
-		if f.concerns(op) && p.strikes(f) && chosen.Mode == 0 {
+		if f.concerns(op, path) && p.strikes(f) && chosen.Mode == 0 {
 			chosen = *f
 		}
 	}

@@ -226,14 +226,18 @@ func failures(t *testing.T, p *Proxy, c *http.Client, calls int) (failed string)
 // TestShare wants about the share of failures that was asked for, the same ones for the same seed, and none of other operations.
 func TestShare(t *testing.T) {
 	p, c := setup(t, func(http.ResponseWriter, *http.Request) {})
-	faults := []Fault{{Mode: SlowDown, Share: 0.1, Ops: []Op{GetObject}}, {Mode: ServerError, Share: 1, Ops: []Op{PutObject}}}
+	faults := []Fault{
+		{Mode: SlowDown, Share: 0.1, Ops: []Op{GetObject}, Path: "/b/"},
+		{Mode: ServerError, Share: 1, Ops: []Op{PutObject}},
+		{Mode: ServerError, Share: 1, Path: "/other/"},
+	}
 	p.Inject(7, faults...)
 	first := failures(t, p, c, 500)
 	if n := strings.Count(first, "503"); n < 25 || n > 85 {
 		t.Errorf("%d of 500 calls fail, want about 50", n)
 	}
 	if strings.Contains(first, "500") {
-		t.Error("the fault of another operation struck")
+		t.Error("the fault of another operation or path struck")
 	}
 	p.Inject(7, faults...)
 	if again := failures(t, p, c, 500); again != first {

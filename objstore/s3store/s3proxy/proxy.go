@@ -95,7 +95,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	op := Classify(r)
 	p.counts.begin(op)
 	defer p.counts.end(op)
-	fault, over := p.plan.pick(op)
+	fault, over := p.plan.pick(op, r.URL.Path)
 	in := r.WithContext(r.Context()) // the server looks at its own request's body when the call ends
 	in.Body = &tally{r.Body, func(n int) { p.counts.change(op, func(c *Count) { c.Up += int64(n) }) }}
 	c := &call{proxy: p, w: w, r: in, op: op, fault: fault, over: over}
