@@ -10,6 +10,9 @@ import (
 func (p *Program) announce() {
 	var b strings.Builder
 	fmt.Fprintf(&b, "tote is ready, data in %s\n", p.data.path)
+	if ref := p.core.ref; ref.remote() {
+		fmt.Fprintf(&b, "objects in %s\n", ref.s3)
+	}
 	if p.mount != nil {
 		fmt.Fprintf(&b, "\n  drive     cp /etc/hostname %s\n            ls -la %s\n", quote(p.mount.dir+"/hello.txt"), quote(p.mount.dir))
 	}
