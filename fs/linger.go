@@ -11,7 +11,7 @@ import (
 
 // lingerTime is how long such a node stays, and lingerMax how many may.
 const (
-	lingerTime = time.Second
+	lingerTime = 3 * time.Second
 	lingerMax  = 4096
 )
 
