@@ -8,29 +8,35 @@ import (
 	"syscall"
 )
 
-// where builds the condition of a query from fixed pieces of text; every value is bound. However many properties a
-// client asks for, there are few different texts, because a connection keeps the statement of each.
-func (q FileQuery) where() (string, []any, error) {
+// where builds tables and condition of a query from fixed pieces of text; every value is bound. However many properties a client asks for, there are
+// few different texts, because a connection keeps the statement of each.
+func (q FileQuery) where() (text, order string, args []any, err error) {
 	var b strings.Builder
+	order, rest := "n.ino", q.Props
+	// One property leads: its index has the nodes with a value in the order of their numbers. A list of numbers is shorter.
+	lead := slices.IndexFunc(q.Props, func(p Property) bool { return p.Space == "" })
+	if lead >= 0 && q.Inos == nil {
+		// The literal lets SQLite use the partial index.
+		b.WriteString("props lead CROSS JOIN nodes n ON n.ino = lead.ino LEFT JOIN versions v ON v.id = n.version WHERE lead.space = '' AND lead.name = +? AND lead.value = +? AND lead.ino > +? AND ")
+		args = append(args, q.Props[lead].Name, q.Props[lead].Value, q.After)
+		order, rest = "lead.ino", slices.Delete(slices.Clone(q.Props), lead, lead+1)
+	} else {
+		b.WriteString("nodes n LEFT JOIN versions v ON v.id = n.version WHERE ")
+	}
 	b.WriteString("n.tenant = ? AND n.ino > ? AND n.nlink > 0 AND n.mode & 61440 = 32768")
-	args := []any{q.Tenant, q.After}
+	args = append(args, q.Tenant, q.After)
 	if q.Inos != nil {
 		ids, err := inoList(q.Inos)
 		if err != nil {
-			return "", nil, err
+			return "", "", nil, err
 		}
 		b.WriteString(" AND n.ino IN (SELECT value FROM json_each(?))")
 		args = append(args, ids)
 	}
-	if i := slices.IndexFunc(q.Props, func(p Property) bool { return p.Space == "" }); i >= 0 {
-		// The literal lets SQLite use the partial index.
-		b.WriteString(" AND n.ino IN (SELECT ino FROM props WHERE space = '' AND name = ? AND value = ?)")
-		args = append(args, q.Props[i].Name, q.Props[i].Value)
-	}
-	if len(q.Props) > 0 {
-		all, err := json.Marshal(q.Props)
+	if len(rest) > 0 {
+		all, err := json.Marshal(rest)
 		if err != nil {
-			return "", nil, err
+			return "", "", nil, err
 		}
 		b.WriteString(` AND NOT EXISTS (SELECT 1 FROM json_each(?) j WHERE NOT EXISTS (SELECT 1 FROM props p
 			WHERE p.ino = n.ino AND p.space = j.value ->> 'Space' AND p.name = j.value ->> 'Name'
@@ -41,7 +47,7 @@ func (q FileQuery) where() (string, []any, error) {
 		b.WriteString(" AND EXISTS (SELECT 1 FROM entries e WHERE e.parent = n.parent AND e.h = n.h AND e.ino = n.ino AND CAST(e.name AS TEXT) GLOB ?)")
 		args = append(args, q.NameGlob)
 	}
-	return b.String(), args, nil
+	return b.String(), order, args, nil
 }
 
 // unfiltered says that the query means every file of its tenant.
@@ -52,7 +58,7 @@ func (q FileQuery) unfiltered() bool {
 // Files returns regular files with a name, in the order of their numbers, each with one of its names and its current
 // version.
 func (db *DB) Files(ctx context.Context, q FileQuery) ([]FileRow, error) {
-	where, args, err := q.where()
+	where, order, args, err := q.where()
 	if err != nil {
 		return nil, err
 	}
@@ -62,8 +68,7 @@ func (db *DB) Files(ctx context.Context, q FileQuery) ([]FileRow, error) {
 	}
 	return list(ctx, db, scanFile, "SELECT "+attrCols+`,
 		(SELECT e.name FROM entries e WHERE e.parent = n.parent AND e.h = n.h AND e.ino = n.ino),
-		`+versionCols+" FROM nodes n LEFT JOIN versions v ON v.id = n.version WHERE "+where+
-		" ORDER BY n.ino LIMIT ? OFFSET ?", append(args, limit, max(q.Offset, 0))...)
+		`+versionCols+" FROM "+where+" ORDER BY "+order+" LIMIT ? OFFSET ?", append(args, limit, max(q.Offset, 0))...)
 }
 
 // scanFile leaves the version zero for a file without one, where the join gave NULLs.
@@ -88,9 +93,9 @@ func (db *DB) CountFiles(ctx context.Context, q FileQuery) (int64, error) {
 		})
 		return n.plain, err
 	}
-	where, args, err := q.where()
+	where, _, args, err := q.where()
 	if err != nil {
 		return 0, err
 	}
-	return db.number(ctx, "SELECT count(*) FROM nodes n WHERE "+where, args...)
+	return db.number(ctx, "SELECT count(*) FROM "+where, args...)
 }

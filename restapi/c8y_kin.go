@@ -149,7 +149,7 @@ func (x *exchange) postChild() error {
 	}
 	_, one := body["managedObject"]
 	_, many := body["references"]
-	if !one && !many {
+	if !one && !many || strings.HasPrefix(strings.ToLower(x.r.Header.Get("Content-Type")), strings.ToLower(c8yPrefix)+"managedobject+") {
 		return x.postNewChild(body)
 	}
 	ids, err := childIDs(body)
@@ -231,7 +231,7 @@ func (x *exchange) link(ids []fs.Ino) error {
 	return x.s.stores.Relations.AddRelations(x.ctx, rels)
 }
 
-// postNewChild makes a managed object that is a child from the beginning.
+// postNewChild makes a managed object that is a child from the beginning. The answer is the object: clients need its id.
 func (x *exchange) postNewChild(body map[string]json.RawMessage) error {
 	if !x.a.HasRole(objectCreators...) {
 		return c8yForbidden
@@ -243,8 +243,11 @@ func (x *exchange) postNewChild(body map[string]json.RawMessage) error {
 	if err := x.link([]fs.Ino{m.id}); err != nil {
 		return err
 	}
-	collection := x.base + asManaged + idText(x.id) + "/" + x.kind.children()
-	return x.created(x.base+asManaged+idText(m.id), "managedObjectReference", x.reference(collection, m))
+	full, err := x.showFull(m, asManaged)
+	if err != nil {
+		return err
+	}
+	return x.created(x.base+asManaged+idText(m.id), "managedObject", full)
 }
 
 // getChild answers GET of one relation.

@@ -76,7 +76,10 @@ func (l *listing) find() (found, error) {
 	filter := l.walker.filter
 	cheap := !filter.scans() && !filter.picks()
 	var err error
-	if cheap && l.page.wantsTotal() {
+	switch {
+	case cheap && l.page.wantsTotal() && filter.owner != "" && l.page.at != "" && l.page.total >= 0:
+		out.total = l.page.total // counting takes longer than a page
+	case cheap && l.page.wantsTotal():
 		if out.total, err = l.count(); err != nil {
 			return out, err
 		}

@@ -267,8 +267,10 @@ func TestManaged_Children(t *testing.T) {
 	r.equal("reference", a.json(t), ref)
 	r.equal("location", a.header.Get("Location"), r.url+base+"/"+c)
 	r.want(201, r.do("POST", base, `{"references":[{"managedObject":{"id":"`+file+`"}},{"managedObject":{"id":`+c+`}}]}`, acceptJSON))
-	made := r.want(201, r.do("POST", base, `{"name":"new one","type":"x"}`, acceptJSON, "Content-Type: application/vnd.com.nsn.cumulocity.managedObject+json")).json(t)
-	fresh := made["managedObject"].(map[string]any)["id"].(string)
+	made := r.want(201, r.do("POST", base, `{"name":"new one","type":"x","references":[],"managedObject":5}`, acceptJSON, "Content-Type: application/vnd.com.nsn.cumulocity.managedObject+json;ver=0.9"))
+	fresh := made.json(t)["id"].(string)
+	r.equal("location of the new one", made.header.Get("Location"), r.url+"/inventory/managedObjects/"+fresh)
+	r.equal("its parent", len(made.json(t)["additionParents"].(map[string]any)["references"].([]any)), 1)
 
 	m := r.getJSON(base + "?withTotalPages=true")
 	var names []string
@@ -348,6 +350,7 @@ func TestManaged_ListFilters(t *testing.T) {
 		{"query=hasany(c8y_IsDevice,note)", "dev asset"}, {"query=has('odd.name')", "plain"}, {"query=odd.name eq 'dotted'", "plain"},
 		{"query=rank gt 1.5", "file1 file2"}, {"query=rank ge 1.5 and rank lt 10", "file1 asset"}, {"query=rank le 3 or on eq true", "file1 asset file2"}, {"query=rank eq '3'", ""}, {"query=on eq false", ""},
 		{"query=hw.serial eq 'A1' and hw.cores eq 4", "dev"}, {"query=hw.none eq 'x'", ""}, {"query=name.x eq 'y'", ""}, {"query=tags eq 'b'", "dev"},
+		{"query=rank ge 3f and rank lt 1.1e1d", "file1 file2"}, {"query=text eq 'a\\(b\\)\\[\\]\\\\'", ""},
 		{"query=name eq 'it''s'", "plain"}, {"query=note eq null", "dev file1 file2 plain"}, {"query=not note eq null", "asset"}, {"query=type eq null", "plain"},
 		{"query=name gt 'dev' and name lt 'file1.txu'", "file1"}, {"query=owner eq 'root' AND Not Has(on)", "asset"},
 		{"query=length gt 0 and contentType eq 'text/*'", "file1 file2"}, {"query=creationTime.date ge '" + now + "'", "dev file1 asset file2 plain"}, {"query=creationTime lt '2020-01-01'", ""}, {"query=lastUpdated.date lt '2020-01-01T00:00:00%2B02:00'", ""},

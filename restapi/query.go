@@ -124,7 +124,7 @@ type token struct {
 // is tells whether the token is one of the language's words, which are written in any case.
 func (t token) is(word string) bool { return t.kind == 'w' && strings.EqualFold(t.text, word) }
 
-// lex splits a query. A quote within a text is doubled.
+// lex splits a query. A quote within a text is doubled; some clients put a backslash before brackets and backslashes.
 func lex(text string) ([]token, error) {
 	var out []token
 	for i := 0; i < len(text); {
@@ -161,10 +161,12 @@ func wordByte(c byte) bool {
 }
 
 func wordToken(w string) token {
-	if c := w[0]; c == '-' || c == '+' || '0' <= c && c <= '9' {
-		if _, err := strconv.ParseFloat(w, 64); err == nil {
-			return token{'n', w}
-		}
+	if c := w[0]; c != '-' && c != '+' && (c < '0' || c > '9') {
+		return token{'w', w}
+	}
+	plain := strings.TrimRight(w, "fFdDlL") // clients write 3f
+	if _, err := strconv.ParseFloat(plain, 64); err == nil && len(w)-len(plain) <= 1 {
+		return token{'n', plain}
 	}
 	return token{'w', w}
 }
@@ -173,6 +175,11 @@ func wordToken(w string) token {
 func quoted(s string) (text string, n int, ok bool) {
 	var b strings.Builder
 	for i := 1; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) && strings.IndexByte(`\()[]{}`, s[i+1]) >= 0 {
+			i++
+			b.WriteByte(s[i])
+			continue
+		}
 		if s[i] != '\'' {
 			b.WriteByte(s[i])
 			continue

@@ -38,35 +38,40 @@ func (c *clause) holds(m managed) bool {
 	return c.op == "gt" && n > 0 || c.op == "ge" && n >= 0 || c.op == "lt" && n < 0 || c.op == "le" && n <= 0
 }
 
-// lookup finds a member by its name, which may lead into objects with dots. A member that has dots in its own name comes first.
+// lookup finds a member by its name, which may lead into objects with dots. Members that have dots in their own names come first.
 func (m managed) lookup(name string) (any, bool) {
 	if m.isTime(name) {
 		name = strings.TrimSuffix(name, ".date")
 	}
-	raw, ok := m.member(name)
-	rest := ""
-	for i := len(name); !ok; {
-		i = strings.LastIndexByte(name[:i], '.')
+	for own, path := name, ""; ; {
+		if raw, ok := m.member(own); ok {
+			if v, ok := walk(raw, path); ok {
+				return v, true
+			}
+		}
+		i := strings.LastIndexByte(own, '.')
 		if i < 0 {
 			return nil, false
 		}
-		if raw, ok = m.member(name[:i]); ok {
-			rest = name[i+1:]
-		}
+		own, path = name[:i], name[i+1:]
 	}
+}
+
+// walk follows names separated by dots into an object.
+func walk(raw json.RawMessage, path string) (any, bool) {
 	var v any
 	if json.Unmarshal(raw, &v) != nil {
 		return nil, false
 	}
-	for part := range strings.SplitSeq(rest, ".") {
-		if part == "" {
-			continue
+	if path == "" {
+		return v, true
+	}
+	for part := range strings.SplitSeq(path, ".") {
+		inner, ok := v.(map[string]any)
+		if ok {
+			v, ok = inner[part]
 		}
-		inner, is := v.(map[string]any)
-		if !is {
-			return nil, false
-		}
-		if v, ok = inner[part]; !ok {
+		if !ok {
 			return nil, false
 		}
 	}

@@ -104,7 +104,7 @@ func newRig(t testing.TB, change ...func(*Options)) *rig {
 	return newRigOn(t, store, change...)
 }
 
-func newMemRig(t *testing.T) *rig { return newRigOn(t, memstore.New()) }
+func newMemRig(t testing.TB) *rig { return newRigOn(t, memstore.New()) }
 
 func newRigOn(t testing.TB, store objstore.Store, change ...func(*Options)) *rig {
 	t.Helper()
