@@ -130,12 +130,8 @@ func setupEdit(w *crasher) error {
 // which it was written, as on any local file system when another process than the writer dies.
 func stepEdit(w *crasher) error {
 	p := w.root + "/edited"
-	if mark(w.content) != w.state[p] { // the last edit was cut off
-		b, err := w.s.mount().Get(p)
-		if err != nil {
-			return err
-		}
-		w.content = b
+	if err := w.reread(p); err != nil {
+		return err
 	}
 	after := bytes.Clone(w.content)
 	var states []state
@@ -149,6 +145,18 @@ func stepEdit(w *crasher) error {
 	err := w.op(func() error { return editFile(w.s.mount().at(p), after, at) }, states...)
 	if err == nil {
 		w.content = after
+	}
+	return err
+}
+
+// reread reads the file that is edited when the last edit was cut off.
+func (w *crasher) reread(p string) error {
+	if mark(w.content) == w.state[p] {
+		return nil
+	}
+	b, err := w.s.mount().Get(p)
+	if err == nil {
+		w.content = b
 	}
 	return err
 }

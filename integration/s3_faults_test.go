@@ -83,6 +83,9 @@ func setupLarge(w *crasher) error {
 // stepLarge works with files of several parts: it replaces one through a random door, changes a little in one, or makes and removes a copy.
 func stepLarge(w *crasher) error {
 	p, copied := w.root+"/large", w.root+"/copy"
+	if err := w.reread(p); err != nil {
+		return err
+	}
 	switch n := w.rnd.IntN(4); n {
 	case 0:
 		data := randomBytes(s3Part+w.rnd.IntN(2*s3Part), w.rnd.Uint64())
