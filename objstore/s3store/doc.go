@@ -4,7 +4,8 @@
 //
 // The object with the key a/b is the S3 object prefix/a/b. Its bytes are exactly the caller's, so that other tools
 // can read them; facts (see objstore.Describer) are user metadata named x-amz-meta-tote-*. Keys below
-// prefix/.tote-probe- are the store's own: Open tries out there what the server can do, and removes them.
+// prefix/.tote-probe- are the store's own: Open tries out there what the server can do, and removes them. The rest of
+// the bucket can be read under keys that begin with BucketKeys.
 //
 // # Durability
 //

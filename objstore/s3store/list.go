@@ -20,7 +20,7 @@ import (
 func (s *Store) List(ctx context.Context, prefix, after string) iter.Seq2[objstore.Info, error] {
 	return func(yield func(objstore.Info, error) bool) {
 		fail := func(err error) { yield(objstore.Info{}, wrap("list", prefix, err)) }
-		l := &lister{s: s, prefix: prefix, after: after, marker: beginOf(after)}
+		l := newLister(s, prefix, after)
 		if err := ctx.Err(); err != nil {
 			fail(err)
 			return
@@ -53,9 +53,30 @@ type lister struct {
 	s      *Store
 	prefix string
 	after  string
+	base   string // of the S3 keys; what follows it is relative
+	front  string // of our keys before what is relative: BucketKeys or ""
 	marker string // the server's keys behind it are next; relative
 	token  string // where the server went on, used when a page was empty
 	last   string // the last key seen, with base
+}
+
+func newLister(s *Store, prefix, after string) *lister {
+	l := &lister{s: s, prefix: prefix, after: after, base: s.base}
+	if s.base != "" && strings.HasPrefix(prefix, BucketKeys) {
+		l.base, l.front = "", BucketKeys
+	}
+	if rest, ok := strings.CutPrefix(after, l.front); ok {
+		l.marker = beginOf(rest)
+	}
+	return l
+}
+
+// key is the key of a listed object.
+func (l *lister) key(full string) (string, bool) {
+	if l.front != "" {
+		return l.s.outsideKey(full)
+	}
+	return l.s.key(full)
 }
 
 // possible says whether any key can have the prefix.
@@ -110,7 +131,7 @@ func (l *lister) next(ctx context.Context) (page []objstore.Info, more bool, err
 
 // info describes a listed object, unless it is not asked for.
 func (l *lister) info(full string, object types.Object) (objstore.Info, bool) {
-	key, ok := l.s.key(full)
+	key, ok := l.key(full)
 	if !ok || key <= l.after || !strings.HasPrefix(key, l.prefix) {
 		return objstore.Info{}, false
 	}
@@ -124,7 +145,7 @@ func (l *lister) advance(out *s3.ListObjectsV2Output) bool {
 	l.token = aws.ToString(out.NextContinuationToken)
 	if len(out.Contents) > 0 {
 		l.token = ""
-		l.marker = strings.TrimPrefix(l.last, l.s.base)
+		l.marker = strings.TrimPrefix(l.last, l.base)
 	}
 	return aws.ToBool(out.IsTruncated) && (l.token != "" || len(out.Contents) > 0)
 }
@@ -133,14 +154,14 @@ func (l *lister) ask(ctx context.Context) (*s3.ListObjectsV2Output, error) {
 	o := l.s.begin(ctx, 0)
 	defer o.end()
 	in := &s3.ListObjectsV2Input{Bucket: &l.s.opts.Bucket, EncodingType: types.EncodingTypeUrl}
-	if prefix := l.s.base + beginOf(l.prefix); prefix != "" {
+	if prefix := l.base + strings.TrimPrefix(beginOf(l.prefix), l.front); prefix != "" {
 		in.Prefix = &prefix
 	}
 	switch {
 	case l.token != "":
 		in.ContinuationToken = &l.token
 	case l.marker != "":
-		in.StartAfter = aws.String(l.s.base + l.marker)
+		in.StartAfter = aws.String(l.base + l.marker)
 	}
 	out, err := l.s.client.ListObjectsV2(o.ctx, in)
 	return out, o.err(err)

@@ -30,7 +30,7 @@ func (s *Store) PresignGet(ctx context.Context, key string, ttl time.Duration) (
 // PresignPut makes a request with which anyone can store an object of exactly this size and type; a negative size and
 // an empty type leave them open.
 func (s *Store) PresignPut(ctx context.Context, key string, ttl time.Duration, size int64, contentType string) (objstore.Presigned, error) {
-	full, err := s.full(key)
+	full, err := s.own(key)
 	if err != nil {
 		return objstore.Presigned{}, wrap("presign", key, err)
 	}

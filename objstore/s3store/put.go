@@ -29,7 +29,7 @@ func (s *Store) PutDescribed(ctx context.Context, key string, r io.Reader, size 
 }
 
 func (s *Store) put(ctx context.Context, key string, r io.Reader, size int64, facts map[string]string) (objstore.Info, error) {
-	full, err := s.full(key)
+	full, err := s.own(key)
 	if err != nil {
 		return objstore.Info{}, err
 	}

@@ -95,6 +95,9 @@ func (s *Store) full(key string) (string, error) {
 	if strings.HasPrefix(key, probeName) {
 		return "", fmt.Errorf("%w: %q belongs to the store", objstore.ErrKey, key)
 	}
+	if rest, ok := strings.CutPrefix(key, BucketKeys); ok && s.base != "" {
+		return s.outside(key, rest)
+	}
 	return s.base + key, nil
 }
 

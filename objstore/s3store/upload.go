@@ -56,7 +56,7 @@ func (s *Store) NewUploadDescribed(ctx context.Context, key string, facts map[st
 }
 
 func (s *Store) newUpload(ctx context.Context, key string, facts map[string]string) (*upload, error) {
-	full, err := s.full(key)
+	full, err := s.own(key)
 	if err != nil {
 		return nil, err
 	}
