@@ -2,7 +2,12 @@ package fs
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
 	"sync"
+
+	"tote/meta"
 )
 
 // farChecks is how many objects of a remote store are looked at or read at the same time.
@@ -15,7 +20,8 @@ type checker struct {
 	report func(problem string)
 	r      FsckReport
 	total  int64
-	listed idSet // versions whose object a remote store listed with the right size
+	listed idSet    // versions whose object a remote store listed with the right size
+	roots  []string // prefixes that were listed
 
 	mu   sync.Mutex
 	done int64 // versions; guarded by mu
@@ -30,7 +36,7 @@ func (c *checker) run(ctx context.Context) error {
 	for _, n := range st.Versions {
 		c.total += n
 	}
-	if err := c.list(ctx); err != nil {
+	if err := c.list(ctx, ""); err != nil {
 		return err
 	}
 	for after := int64(0); ; {
@@ -39,7 +45,7 @@ func (c *checker) run(ctx context.Context) error {
 			return err
 		}
 		after = page[len(page)-1].ID
-		if err := c.check(ctx, page); err != nil {
+		if err := errors.Join(c.listMore(ctx, page), c.check(ctx, page)); err != nil {
 			return err
 		}
 	}
@@ -47,12 +53,13 @@ func (c *checker) run(ctx context.Context) error {
 
 // list looks through a remote store for the objects of versions: a thousand at a time, instead of asking for each. What it does not show as it
 // should be is asked for later.
-func (c *checker) list(ctx context.Context) error {
+func (c *checker) list(ctx context.Context, prefix string) error {
 	if c.f.remote == nil {
 		return nil
 	}
+	c.roots = append(c.roots, prefix)
 	batch := make(map[string]int64, fsckPage)
-	for info, err := range c.f.store.List(ctx, "", "") {
+	for info, err := range c.f.store.List(ctx, prefix, "") {
 		if err != nil {
 			return err
 		}
@@ -65,6 +72,31 @@ func (c *checker) list(ctx context.Context) error {
 		clear(batch)
 	}
 	return c.note(ctx, batch)
+}
+
+// worthList is how many objects that no list has shown are worth another list.
+const worthList = 50
+
+// listMore looks below what the keys of a page have in common that no list has shown: a store may keep imported objects where a list of everything
+// does not go.
+func (c *checker) listMore(ctx context.Context, page []Version) error {
+	var prefix string
+	count := 0
+	for _, v := range page {
+		if v.State != meta.StateStored || v.Key == "" || c.listed.has(v.ID) {
+			continue
+		}
+		if count++; count == 1 {
+			prefix = v.Key
+		}
+		for !strings.HasPrefix(v.Key, prefix) {
+			prefix = prefix[:strings.LastIndexByte(prefix[:len(prefix)-1], '/')+1]
+		}
+	}
+	if count < worthList || prefix == "" || slices.Contains(c.roots, prefix) {
+		return nil
+	}
+	return c.list(ctx, prefix)
 }
 
 // note marks the versions of objects that were listed with their sizes.

@@ -23,14 +23,8 @@ func (f *FS) collectUploads(ctx context.Context, young time.Time, r *GCReport) e
 	if err != nil {
 		return err
 	}
-	done, err := f.db.Uploads(ctx, true)
-	if err != nil {
-		return err
-	}
-	known := map[string]bool{}
 	var errs []error
 	for _, row := range open {
-		known[row.ID] = true
 		if f.keys.taken(row.Key) {
 			continue
 		}
@@ -40,17 +34,12 @@ func (f *FS) collectUploads(ctx context.Context, young time.Time, r *GCReport) e
 		}
 		r.Uploads++
 	}
-	for _, row := range done {
-		known[row.ID] = true
-		if row.Started < f.Now().Add(-keepTombstones).UnixNano() {
-			errs = append(errs, f.db.ForgetUpload(ctx, row.ID, meta.Relaxed))
-		}
-	}
-	return errors.Join(append(errs, f.collectUnknown(ctx, known, young, r))...)
+	old := f.Now().Add(-keepTombstones).UnixNano()
+	return errors.Join(append(errs, f.collectUnknown(ctx, young, r), f.db.ForgetTombstones(ctx, old, meta.Relaxed))...)
 }
 
 // collectUnknown ends uploads that are not on record.
-func (f *FS) collectUnknown(ctx context.Context, known map[string]bool, young time.Time, r *GCReport) error {
+func (f *FS) collectUnknown(ctx context.Context, young time.Time, r *GCReport) error {
 	lister, ok := objstore.As[objstore.UploadLister](f.store)
 	if !ok {
 		return nil
@@ -59,7 +48,14 @@ func (f *FS) collectUnknown(ctx context.Context, known map[string]bool, young ti
 		if err != nil {
 			return err
 		}
-		if known[info.ID] || info.Started.After(young) || !ownKey(info.Key) || f.keys.taken(info.Key) {
+		if !ownKey(info.Key) || info.Started.After(young) || f.keys.taken(info.Key) {
+			continue
+		}
+		known, err := f.db.HasUpload(ctx, info.ID)
+		if err != nil {
+			return err
+		}
+		if known {
 			continue
 		}
 		if err := f.endLeft(ctx, meta.Upload{ID: info.ID, Key: info.Key}); err != nil {

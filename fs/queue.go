@@ -25,7 +25,6 @@ type queue struct {
 	ready   []*item          // to be sent now, in this order
 	closed  bool
 	running int
-	sent    int64 // bytes of all items that have left since the queue was empty
 	cancel  context.CancelFunc
 	ctx     context.Context
 	work    sync.WaitGroup
@@ -155,10 +154,6 @@ func (q *queue) leave(it *item) {
 	delete(q.items, it.version.ID)
 	delete(q.files, it.version.Staging)
 	q.f.staging.release(it.held)
-	q.sent += it.version.Size
-	if len(q.items) == 0 {
-		q.sent = 0
-	}
 	it.close(it.err == nil && !it.gone)
 	q.changed.Broadcast()
 }
@@ -329,6 +324,12 @@ func (q *queue) close() {
 func (q *queue) room(ctx context.Context, n int64) {
 	s := q.f.staging
 	if s.max <= 0 || s.bytes.Load()+n <= s.max {
+		return
+	}
+	select {
+	case q.f.remote.waiters <- struct{}{}:
+		defer func() { <-q.f.remote.waiters }()
+	default: // enough wait already: each keeps a request busy
 		return
 	}
 	ctx, cancel := q.f.bound(ctx, 0)

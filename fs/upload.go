@@ -56,7 +56,6 @@ type upload struct {
 	paused  time.Time     // until then nothing is sent, because it failed
 	pause   time.Duration // doubles with every failure
 	failed  error         // no use to try again
-	sent    int64         // bytes that went out
 	total   int64         // bytes that publish has to bring there; 0 before
 }
 

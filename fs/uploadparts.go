@@ -109,7 +109,6 @@ func (u *upload) send(ctx context.Context, s segment, e *edit) error {
 	if p.gen == gen && u.multi == multi {
 		p.clean, p.copied, p.sent, p.sums = true, s.copied, got.sent, got.sums
 	}
-	u.sent += s.end - s.off
 	return nil
 }
 

@@ -29,8 +29,22 @@ func TestUploads(t *testing.T) {
 		}
 		wantEqual(t, "uploads", got, []Upload{want})
 	}
-	if err := db.ForgetUpload(t.Context(), "u1", Relaxed); err != nil {
+	for id, want := range map[string]bool{"u1": true, "u2": true, "u3": false} {
+		if has, err := db.HasUpload(t.Context(), id); err != nil || has != want {
+			t.Errorf("%s is on record: %v, %v", id, has, err)
+		}
+	}
+	if err := db.ForgetTombstones(t.Context(), 1, Relaxed); err != nil {
 		t.Fatal(err)
+	}
+	if got, err := db.Uploads(t.Context(), true); err != nil || len(got) != 1 {
+		t.Errorf("young tombstones are %v, %v", got, err)
+	}
+	if err := db.ForgetTombstones(t.Context(), 100, Relaxed); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := db.Uploads(t.Context(), false); err != nil || len(got) != 1 {
+		t.Errorf("what runs is %v, %v", got, err)
 	}
 	if got, err := db.Uploads(t.Context(), true); err != nil || len(got) != 0 {
 		t.Errorf("tombstones are %v, %v", got, err)

@@ -37,3 +37,17 @@ func (db *DB) Uploads(ctx context.Context, done bool) ([]Upload, error) {
 	}
 	return list(ctx, db, scan, "SELECT id, key, ino, started, done FROM uploads WHERE done = ? ORDER BY started, id", done)
 }
+
+// HasUpload says that an upload is on record, done or not.
+func (db *DB) HasUpload(ctx context.Context, id string) (has bool, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		_, has, err = c.one("SELECT 1 FROM uploads WHERE id = ?", id)
+		return err
+	})
+	return has, err
+}
+
+// ForgetTombstones removes the rows of completed uploads that were begun before a time.
+func (db *DB) ForgetTombstones(ctx context.Context, before int64, d Durability) error {
+	return db.update(ctx, d, func(t *tx) error { return t.run("DELETE FROM uploads WHERE done = 1 AND started < ?", before) })
+}
