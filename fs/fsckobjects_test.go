@@ -106,3 +106,32 @@ func TestImportLeavesWhatIsOurs(t *testing.T) {
 		t.Errorf("asked for: %+v", r)
 	}
 }
+
+// Where a list of everything does not go, what is missing is listed by what its keys have in common.
+func TestFsckListsWhatIsElsewhere(t *testing.T) {
+	c := newFar(t)
+	for i := range worthList {
+		c.putObject(fmt.Sprintf("ext/%d/photo%d.jpg", i%3, i), "x")
+	}
+	must(c.Import(t.Context(), c.dav, ImportOptions{Prefix: "ext/"}))(t)
+	page := must(c.db.EachVersion(t.Context(), 0, fsckPage))(t)
+	k := &checker{f: c.FS, listed: idSet{}, roots: []string{""}}
+	ok(t, k.listMore(t.Context(), page[1:]))
+	if len(k.roots) != 1 {
+		t.Errorf("%d objects were worth a list", len(page)-1)
+	}
+	ok(t, k.listMore(t.Context(), page))
+	for _, v := range page {
+		if !k.listed.has(v.ID) {
+			t.Errorf("%s is not listed", v.Key)
+		}
+	}
+	if !slices.Equal(k.roots, []string{"", "ext/"}) {
+		t.Errorf("listed %q", k.roots)
+	}
+	k.listed = idSet{}
+	ok(t, k.listMore(t.Context(), page)) // not again: what is missing is missing
+	if len(k.roots) != 2 {
+		t.Errorf("listed %q", k.roots)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tote/fs"
+	"tote/objstore/s3store"
 )
 
 func importCommand() *cli.Command {
@@ -124,7 +125,7 @@ func adopting(what string, r fs.ImportReport) progress {
 	return progress{What: what, Done: r.Listed}
 }
 
-// keyPrefix is what the keys of the objects below a URL begin with in a store. They have to be below its place: others could not be read.
+// keyPrefix is what the keys of the objects below a URL begin with in a store. They have to be in its bucket: others could not be read.
 func keyPrefix(ref storeRef, text string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "s3" || u.Host == "" || u.User != nil {
@@ -141,12 +142,10 @@ func keyPrefix(ref storeRef, text string) (string, error) {
 		return "", usagef("%s: nothing may follow the prefix: the bucket is that of --store", redactURL(text))
 	}
 	prefix, base := withSlash(u.Path), withSlash(ref.s3.Prefix)
-	rest, ok := strings.CutPrefix(prefix, base)
-	if !ok {
-		return "", usagef("%s is not below s3://%s/%s, where --store keeps its objects: only what is there can become files without being copied",
-			redactURL(text), ref.s3.Bucket, ref.s3.Prefix)
+	if rest, ok := strings.CutPrefix(prefix, base); ok {
+		return rest, nil
 	}
-	return rest, nil
+	return s3store.BucketKeys + prefix, nil
 }
 
 // withSlash is a prefix as keys begin with it: without a slash at the front, with one at the end; "" stays.

@@ -64,7 +64,11 @@ func TestImport(t *testing.T) {
 	})
 	putObject(t, g, "tree/photos/late.jpg", "L")
 	putObject(t, g, "tree/photos/"+strings.Repeat("n", 250)+"/"+strings.Repeat("m", 250), "long")
-	o := tote(t, "import", url+"/", "/in/here", "--data", cfg.Data, "--json")
+	outside := "s3://" + g.Bucket + "/" + g.Prefix("outside")
+	o := tote(t, "import", outside, "--data", cfg.Data)
+	o.want(t, exitOK)
+	tote(t, "import", outside, "--data", cfg.Data).want(t, exitOK)
+	o = tote(t, "import", url+"/", "/in/here", "--data", cfg.Data, "--json")
 	o.want(t, exitOK)
 	var r adopted
 	if err := json.Unmarshal([]byte(o.stdout), &r); err != nil || r.Adopted != 2 || r.Known != 2 || r.Listed != 4 {
@@ -72,6 +76,7 @@ func TestImport(t *testing.T) {
 	}
 	runOnce(t, cfg, func(s *serving) {
 		get(s, "/in/here/late.jpg", "L")
+		get(s, "/x.jpg", "D")
 		tote(t, "gc", "--data", cfg.Data, "--now").want(t, exitOK)
 		get(s, "/in/here/a.jpg", "A")
 		if n := len(bucketKeys(t, g, "tree/photos")); n != 5 {
@@ -82,6 +87,15 @@ func TestImport(t *testing.T) {
 		if n := len(bucketKeys(t, g, "tree/photos/a.jpg")); n != 0 {
 			t.Error("the object of a deleted file stays")
 		}
+		if n := len(bucketKeys(t, g, "outside/")); n != 1 {
+			t.Errorf("%d objects are left outside the prefix", n)
+		}
+		request(t, "PUT", s.URL+"/dav/x.jpg", admin, "replaced")
+		tote(t, "gc", "--data", cfg.Data, "--now").want(t, exitOK)
+		if n := len(bucketKeys(t, g, "outside/")); n != 0 {
+			t.Error("the object of a replaced file stays outside the prefix")
+		}
+		get(s, "/x.jpg", "replaced")
 	})
 	tote(t, "fsck", "--data", cfg.Data, "--deep").want(t, exitOK)
 }
@@ -103,7 +117,6 @@ func TestImportRefuses(t *testing.T) {
 		{"no S3", []string{"/home/me/photos"}, exitUsage, "want s3://bucket/prefix"},
 		{"keys", []string{"s3://key:hunter2@" + g.Bucket + "/x"}, exitUsage, "want s3://bucket/prefix"},
 		{"bucket", []string{"s3://other/tree"}, exitUsage, "is not in bucket \"" + g.Bucket},
-		{"outside", []string{bucket + g.Prefix("elsewhere")}, exitUsage, "is not below s3://" + g.Bucket + "/" + g.Prefix("tree")},
 		{"parameters", []string{bucket + g.Prefix("tree") + "?region=x"}, exitUsage, "nothing may follow"},
 		{"nothing there", []string{bucket + g.Prefix("tree/none")}, exitFailed, "no objects below"},
 		{"directory", []string{bucket + g.Prefix("tree/x"), "../.."}, exitUsage, "directory"},
