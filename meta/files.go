@@ -23,7 +23,12 @@ func (q FileQuery) where() (text, order string, args []any, err error) {
 	} else {
 		b.WriteString("nodes n LEFT JOIN versions v ON v.id = n.version WHERE ")
 	}
-	b.WriteString("n.tenant = ? AND n.ino > ? AND n.nlink > 0 AND n.mode & 61440 = 32768")
+	if q.Inos == nil && lead < 0 {
+		b.WriteString("n.tenant = ? AND n.ino > ?")
+	} else {
+		b.WriteString("+n.tenant = ? AND +n.ino > ?") // each node is found by its number: the index of the tenant would go through all
+	}
+	b.WriteString(" AND n.nlink > 0 AND n.mode & 61440 = 32768")
 	args = append(args, q.Tenant, q.After)
 	if q.Inos != nil {
 		ids, err := inoList(q.Inos)

@@ -13,8 +13,10 @@ import (
 	"tote/fs"
 )
 
-// listLimit is how long a list may take that has to look at every object.
-const listLimit = time.Minute
+const (
+	listLimit  = time.Minute     // for a list that has to look at every object
+	countLimit = 5 * time.Second // for counting that nobody asked for, behind the page
+)
 
 // listing answers one list of managed objects.
 type listing struct {
@@ -42,6 +44,7 @@ func (x *exchange) listObjects(api string, roles []string) error {
 	if err != nil {
 		return err
 	}
+	page.courtesy = !page.wantsTotal() && api == asBinary
 	page.pages = page.pages || api == asBinary
 	f, err := x.filter(q, api == asBinary)
 	if err != nil {
@@ -96,7 +99,7 @@ func (l *listing) find() (found, error) {
 	if !cheap && !counting {
 		out.total = l.page.total
 	}
-	p := pager{listing: l, out: &out, skip: skip, counting: counting}
+	p := pager{listing: l, out: &out, skip: skip, counting: counting, start: time.Now()}
 	err = p.run(after)
 	return out, err
 }
@@ -157,6 +160,7 @@ type pager struct {
 	skip     int
 	counting bool // goes on to the end for the total
 	seen     int64
+	start    time.Time
 }
 
 func (p *pager) run(after fs.Ino) error {
@@ -175,7 +179,7 @@ func (p *pager) run(after fs.Ino) error {
 		if err != nil {
 			return err
 		}
-		if done {
+		if done || p.out.more && p.page.courtesy && time.Since(p.start) > countLimit {
 			return nil
 		}
 	}

@@ -23,6 +23,7 @@ type c8yPage struct {
 	size     int
 	pages    bool // withTotalPages
 	elements bool // withTotalElements
+	courtesy bool // the number of pages is told without being asked for
 	at       string
 	total    int64 // known from the page before, -1 for not known
 }
