@@ -47,9 +47,6 @@ func (r *peopleRig) runs(dir, name string, args ...string) {
 	}
 }
 
-// mountsTenant mounts the files of the rig's tenant.
-func mountsTenant() option { return withArgs("--tenant", "t1") }
-
 // TestClientGoC8y runs the Go client of the platform.
 func TestClientGoC8y(t *testing.T) {
 	program := buildClient(t, "go-c8y")

@@ -134,7 +134,7 @@ func TestS3Umount(t *testing.T) {
 	ended := s.umountSlowly(t, said)
 	eventually(t, 20*time.Second, func() error {
 		if b, err := os.ReadFile(said); err != nil || !strings.Contains(string(b), "uploading 1 file") {
-			return fmt.Errorf("umount shows no progress: %q, %v", b, err)
+			return fmt.Errorf("umount shows no progress: %q, %w", b, err)
 		}
 		return nil
 	})

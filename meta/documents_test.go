@@ -195,7 +195,7 @@ func TestEvents(t *testing.T) {
 	_, err = db.GetEvent(t.Context(), "other", e.ID)
 	wantErr(t, err, syscall.ENOENT)
 	p := Partial{Received: 4, Length: -1, Range: "0-3/*", Name: "n", Type: "a/b", Owner: "ann", Updated: 100}
-	if got, err = db.ChangeEvent(t.Context(), "rdp", e.ID, func(e *Event) error { e.Partial = &p; return nil }, Durable); err != nil {
+	if _, err = db.ChangeEvent(t.Context(), "rdp", e.ID, func(e *Event) error { e.Partial = &p; return nil }, Durable); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ = db.GetEvent(t.Context(), "rdp", e.ID); got.Partial == nil || *got.Partial != p || got.Updated <= e.Updated {
