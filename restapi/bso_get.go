@@ -50,9 +50,12 @@ func (c *call) search(req *bsoRequest, from, limit int) ([]*object, error) {
 	if q.ID != "" {
 		ids = append([]string{q.ID}, ids...)
 	}
-	found := c.find().all()
-	if len(ids) > 0 {
-		found = c.named(ids)
+	found, err := c.named(ids), error(nil)
+	if len(ids) == 0 {
+		found, err = c.candidates(q)
+	}
+	if err != nil {
+		return nil, err
 	}
 	visible, err := c.visible(req)
 	if err != nil {
@@ -153,9 +156,11 @@ func (q *bsoQuery) match(o *object) bool {
 
 func (q *bsoQuery) matchType(o *object) bool {
 	return len(q.Filters.Types) == 0 || slices.ContainsFunc(q.Filters.Types, func(t string) bool {
-		return strings.EqualFold(t, "_ALL") || strings.EqualFold(t, "ALL") || strings.EqualFold(t, o.typ)
+		return anyType(t) || strings.EqualFold(t, o.typ)
 	})
 }
+
+func anyType(t string) bool { return strings.EqualFold(t, "_ALL") || strings.EqualFold(t, "ALL") }
 
 // matchProps compares properties for equality; a comparison that is not known holds for nothing.
 func (q *bsoQuery) matchProps(o *object) bool {

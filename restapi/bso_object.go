@@ -3,7 +3,6 @@ package restapi
 import (
 	"encoding/json"
 	"path"
-	"strings"
 	"time"
 
 	"tote/fs"
@@ -206,12 +205,12 @@ func (o *object) attributes(names []string) map[string]json.RawMessage {
 
 // property is any property as get would show it, for criteria and sorting.
 func (o *object) property(name string) (json.RawMessage, bool) {
-	for n, v := range o.output(nil).Properties {
-		if strings.EqualFold(n, name) {
-			return encodeJSON(v), true
-		}
+	all := o.output(nil).Properties
+	v, ok := all[spelling(name)]
+	if !ok {
+		return nil, false
 	}
-	return nil, false
+	return encodeJSON(v), true
 }
 
 const bsoTimeLayout = "2006-01-02T15:04:05.000-0700"

@@ -19,7 +19,16 @@
 //
 // The server keeps no upload sessions. Everything a session would remember (tenant, user, roles, object id, type, properties) travels in the
 // parameter si, which the signature covers; nothing about identity is taken from the request's headers. A URL dies with its expiry or with
-// the signing key.
+// the signing key. That of one blob names it; that of a container grants its blobs and no others, although keys are one name space per tenant.
+//
+// Blocks wait in the core as pieces, grouped by container and key, until a list makes a blob of them, a whole blob takes their place, or a week has
+// passed. A list is made a blob while no block of the same blob can come, so of two lists that want the same blocks one finds none left.
+//
+// # Who may
+//
+// Roles of the login decide first. Where the tenant's options say so, the properties user, role and ownershipData of an object decide, too: they are
+// compared with who logged in, or with whom the x-rdp headers name when a program or an administrator asks. A URL remembers both, and is asked again
+// when it is used.
 //
 // # Failing
 //

@@ -188,6 +188,17 @@ func TestClientLogin_Signature(t *testing.T) {
 	}
 }
 
+// A token of a user is as good as his password.
+func TestClientLogin_Token(t *testing.T) {
+	s := startProgram(t, testConfig(t))
+	token := s.token(t, "grant_type=PASSWORD&username=admin&password=correct+horse")
+	for header, want := range map[string]int{"Bearer " + token: 200, "Bearer " + token + "x": 401, "Bearer": 401} {
+		if status, _, _ := s.service(t, bsoGet, "", bsoAsk, "Authorization", header); status != want {
+			t.Errorf("%s: %d, want %d", header, status, want)
+		}
+	}
+}
+
 // What is neither base64, nor one time stamp, nor near is refused before any key is tried.
 func TestClientLogin_Recent(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)

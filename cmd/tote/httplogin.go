@@ -53,7 +53,7 @@ func (s *site) verify(r *http.Request) (identity, error) {
 			return id, err
 		}
 	}
-	if restapi.TakesTokens(r.URL.Path) {
+	if restapi.TakesTokens(r.URL.Path) || restapi.ForPrograms(r.URL.Path) {
 		if u, err := s.sessions.verify(ctx, r); !errors.Is(err, errNoCredentials) {
 			return identity{User: u}, err
 		}

@@ -1,0 +1,96 @@
+package restapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"tote/fs"
+)
+
+// Whatever way a question is answered, it is the answer that looking at every object gives.
+func TestGet_IndexesAgree(t *testing.T) {
+	r := newRig(t)
+	for i, typ := range []string{"Shot", "shot", "SHOT", "other", "binarystreamobject", "Shot"} {
+		id := fmt.Sprint("o", i)
+		r.stored(fmt.Sprintf(`{"id":%q,"type":%q,"properties":{"objectKey":"d/%s","tag":%s,"role":"r%d","originalFileName":"n%d"}}`,
+			id, typ, id, []string{`"5"`, `5`, `"x"`, `true`, `"true"`, `{"a":[1, 2]}`}[i], i%2, i%2), id)
+	}
+	r.ok("create", `{"binaryStreamObject":{"id":"doc","type":"sHot","properties":{"objectKey":"d/o1","tag":5,"role":"r1"}}}`)
+	r.ok("create", `{"binaryStreamObject":{"id":"waits","type":"other","properties":{"objectKey":"w","tag":"x"}}}`)
+	r.put("/plain.txt", "plain")
+	c := &call{s: r.api.s, ctx: r.Context(), actor: &fs.Actor{Tenant: "rdp", User: "mira", Roles: []string{fs.RoleEditor}, Origin: "rest"}, now: r.now()}
+	for _, query := range []string{
+		`{"filters":{"typesCriterion":["shot"]}}`, `{"filters":{"typesCriterion":["SHOT","Other"]}}`, `{"filters":{"typesCriterion":["none"]}}`,
+		`{"filters":{"typesCriterion":["BinaryStreamObject"]}}`, `{"filters":{"typesCriterion":["shot","ALL"]}}`, `{"name":"n1"}`, `{"name":"plain.txt"}`,
+		`{"filters":{"propertiesCriterion":[{"tag":{"eq":5}}]}}`, `{"filters":{"propertiesCriterion":[{"tag":{"eq":"5"}}]}}`, `{"filters":{"propertiesCriterion":[{"tag":{"eq":true}}]}}`,
+		`{"filters":{"propertiesCriterion":[{"tag":{"eq":"true"}}]}}`, `{"filters":{"propertiesCriterion":[{"tag":{"eq":{"a":[1,2]}}}]}}`, `{"filters":{"propertiesCriterion":[{"tag":{"eq":"x"}}]}}`,
+		`{"filters":{"propertiesCriterion":[{"ROLE":{"eq":"r1"}}]}}`, `{"filters":{"propertiesCriterion":[{"tag":{"eq":5}},{"role":{"eq":"r1"}}]}}`, `{"filters":{"propertiesCriterion":[{"TAG":{"eq":5}}]}}`,
+		`{"filters":{"propertiesCriterion":[{"objectKey":{"eq":"d/o1"}}]}}`, `{"filters":{"propertiesCriterion":[{"objectkey":{"eq":"none"}}]}}`, `{"filters":{"propertiesCriterion":[{"contentSize":{"eq":2}}]}}`,
+		`{"filters":{"propertiesCriterion":[{"originalFileName":{"eq":"n0"}}]}}`, `{"filters":{"propertiesCriterion":[{"originalFileName":{"eq":"plain.txt"}}]}}`,
+		`{"filters":{"propertiesCriterion":[{"tag":{"eq":null}}]}}`, `{"filters":{"propertiesCriterion":[{"tag":{"like":"x"}}]}}`, `{"filters":{"propertiesCriterion":[{"createdBy":{"eq":"mira"}}],"typesCriterion":["shot"]}}`,
+	} {
+		var q bsoQuery
+		if err := json.Unmarshal([]byte(query), &q); err != nil {
+			t.Fatal(err)
+		}
+		var want, got []string
+		for o, err := range c.find().objects(nil) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if q.match(o) {
+				want = append(want, o.id)
+			}
+		}
+		found, err := c.candidates(&q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for o, err := range found {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if q.match(o) {
+				got = append(got, o.id)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s finds %v, want %v", query, got, want)
+		}
+	}
+}
+
+// Thousands of other files do not slow down what an index finds. The measure is how many files are looked at.
+func TestGet_TypeAmongMany(t *testing.T) {
+	r := newRig(t)
+	root, err := r.fs.Stat(r.Context(), sys(), "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 * scanPage {
+		if _, err := r.fs.Mknod(r.Context(), sys(), root.Ino(), fmt.Sprint("f", i), 0o100644, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.stored(`{"id":"one","type":"rare","properties":{"objectKey":"k"}}`, "x")
+	c := &call{s: r.api.s, ctx: r.Context(), actor: sys(), now: r.now()}
+	var q bsoQuery
+	if err := json.NewDecoder(strings.NewReader(`{"filters":{"typesCriterion":["RARE"]}}`)).Decode(&q); err != nil {
+		t.Fatal(err)
+	}
+	found, err := c.candidates(&q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, err := range found {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	r.equal("candidates", n, 1)
+}
