@@ -45,7 +45,8 @@ func (p *blobPut) ids() []string {
 	return ids
 }
 
-// identify chooses the object's id: the first that is free or belongs to this key already. old is who has it now.
+// identify chooses the object's id: the first that is free or belongs to this key already. An id that is only the number of another file is free. old
+// is who has it now.
 func (p *blobPut) identify(find finder) (id string, old *object, err error) {
 	for _, candidate := range p.ids() {
 		old, err := find.byID(candidate)
@@ -57,6 +58,9 @@ func (p *blobPut) identify(find finder) (id string, old *object, err error) {
 		}
 		if old.key == p.key || p.holder != nil && old.inFile && old.ino() == p.holder.ino() {
 			return candidate, old, nil
+		}
+		if old.inFile && !old.owned {
+			return candidate, nil, nil
 		}
 	}
 	if p.holder != nil {

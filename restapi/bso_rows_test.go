@@ -2,7 +2,10 @@ package restapi
 
 import (
 	"strings"
+	"sync"
 	"testing"
+
+	"tote/fs"
 )
 
 // The shape of whole answers, byte by byte.
@@ -137,4 +140,74 @@ func TestPrepareDownload_Resolution(t *testing.T) {
 	if len(o["id"].(string)) != 36 {
 		t.Errorf("no new id: %v", o["id"])
 	}
+}
+
+// A client may number its objects. Files that nobody gave an id go by their inode's number, and must not be taken for them.
+func TestBSO_NumbersAsIDs(t *testing.T) {
+	r := newRig(t)
+	n := idText(r.put("/docs/a.txt", "not yours").Ino())
+	ino, _ := binaryID(n)
+	if err := r.fs.PatchProps(t.Context(), sys(), ino, []fs.Property{{Name: "mark", Value: `"kept"`}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	r.stored(`{"id":"`+n+`","properties":{"objectKey":"mine.txt"}}`, "mine")
+	_, p := r.one(`{"id":"` + n + `"}`)
+	r.equal("uploaded", words(p["objectKey"], p["contentSize"]), "mine.txt 4")
+	r.ok("delete", `{"binaryStreamObject":{"id":"`+n+`"}}`)
+	r.ok("create", `{"binaryStreamObject":{"id":"`+n+`","properties":{"objectKey":"later.txt"}}}`)
+	r.stored(`{"id":"`+n+`","properties":{"objectKey":"later.txt"}}`, "later")
+	_, p = r.one(`{"id":"` + n + `"}`)
+	r.equal("created first", words(p["objectKey"], p["contentSize"]), "later.txt 5")
+	r.equal("the file", r.cat("/docs/a.txt"), "not yours")
+	props, err := r.fs.Props(t.Context(), sys(), ino)
+	if err != nil || len(props) != 1 || props[0].Name != "mark" {
+		t.Errorf("its properties are %v, %v", props, err)
+	}
+}
+
+// Everything that can happen to one object at once. In the end there is one object or none, one file or none, and no document beside a file.
+func TestBSO_Storm(t *testing.T) {
+	r := newRig(t)
+	var work sync.WaitGroup
+	u, _, _ := r.uploadURL(`{"id":"i","properties":{"objectKey":"k"}}`)
+	v, _, _ := r.uploadURL(`{"id":"j","properties":{"objectKey":"k"}}`)
+	do := func(f func() answer) {
+		for range 25 {
+			if a := f(); a.status >= 500 || strings.Contains(a.body, `"E000`) {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		}
+	}
+	for _, f := range []func() answer{
+		func() answer { return r.do("PUT", u, "one", "user:") },
+		func() answer { return r.do("PUT", v, "other", "user:") },
+		func() answer {
+			return r.do("POST", svc+"create", `{"binaryStreamObject":{"id":"i","properties":{"objectKey":"k","a":1}}}`)
+		},
+		func() answer {
+			return r.do("POST", svc+"create", `{"binaryStreamObject":{"id":"i","properties":{"objectKey":"k2"}}}`)
+		},
+		func() answer {
+			return r.do("POST", svc+"update", `{"binaryStreamObject":{"id":"i","properties":{"b":2}}}`)
+		},
+		func() answer { return r.do("POST", svc+"delete", `{"binaryStreamObject":{"id":"i"}}`) },
+		func() answer {
+			return r.do("POST", svc+"delete", `{"binaryStreamObject":{"properties":{"objectKey":"k"}}}`)
+		},
+		func() answer { return r.do("POST", svc+"get", `{"params":{"query":{"ids":["i","j","k"]}}}`) },
+	} {
+		work.Go(func() { do(f) })
+	}
+	work.Wait()
+	r.want(201, r.do("PUT", u, "end", "user:"))
+	r.equal("bytes", r.cat("/assets/k"), "end")
+	for _, key := range []string{"k", "k2", "i", "j"} {
+		for range 3 {
+			r.do("POST", svc+"delete", `{"binaryStreamObject":{"id":"`+key+`"}}`)
+		}
+	}
+	if rows, err := r.db.ListBSO(t.Context(), "rdp", nil, 0, 10); err != nil || len(rows) != 0 {
+		t.Errorf("documents are left: %v %v", rows, err)
+	}
+	r.nothing()
 }

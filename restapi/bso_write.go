@@ -90,7 +90,7 @@ func (c *call) create(req *bsoRequest) (bsoResult, error) {
 	if in.id == "" {
 		in.fresh = uuid.NewString()
 	}
-	return c.change("create", in, c.existing, func(old *object) (string, error) {
+	return c.change("create", in, c.replaced, func(old *object) (string, error) {
 		o, err := c.filled(in, old)
 		if err == nil {
 			err = c.adopt(o)
@@ -100,6 +100,16 @@ func (c *call) create(req *bsoRequest) (bsoResult, error) {
 		}
 		return o.id, c.store(o, old)
 	})
+}
+
+// replaced finds the object that create fills anew. A file that only goes by its number is not the one that a client means who uses numbers as ids
+// and another key.
+func (c *call) replaced(in subject) (*object, error) {
+	old, err := c.existing(in)
+	if err == nil && old != nil && old.inFile && !old.owned && in.id != "" && in.key != "" && old.key != in.key {
+		return nil, nil
+	}
+	return old, err
 }
 
 // filled is the object that a request makes of the one that was there.
