@@ -1,0 +1,286 @@
+package integration
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	mathrand "math/rand/v2"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// id sends a JSON body and gives the id of what was made.
+func (s *server) id(t testing.TB, path, body string) string {
+	t.Helper()
+	out, _, err := s.do("POST", path, []byte(body), []int{201}, "Content-Type", "application/json", "Accept", "application/json")
+	check(t, err)
+	var made struct{ ID string }
+	check(t, json.Unmarshal(out, &made))
+	return made.ID
+}
+
+// event makes an object with an event.
+func (s *server) event(t testing.TB) (id string) {
+	t.Helper()
+	source := s.id(t, "/inventory/managedObjects", `{"name":"door"}`)
+	return s.id(t, "/event/events", `{"source":{"id":"`+source+`"},"type":"t","text":"x","time":"2026-01-02T03:04:05Z"}`)
+}
+
+// TestEventsAreFiles stores an attachment, which is a file for every face at once; what the faces do to it, the event knows.
+func TestEventsAreFiles(t *testing.T) {
+	s := startServer(t)
+	e := s.event(t)
+	url := "/event/events/" + e + "/binaries"
+	_, _, err := s.do("POST", url, []byte("photo"), []int{201}, "Content-Type", "image/png", "Content-Disposition", `attachment; filename="door 1.png"`)
+	check(t, err)
+	path := "/events/" + e + "/door 1.png"
+	for _, f := range []Face{s.mount(), s.dav()} {
+		wantGet(t, f, path, "photo")
+	}
+	s.listed(t, "door 1.png", 5)
+	check(t, s.mount().Put(path, []byte("another photo")))
+	out, _, err := s.do("GET", url, nil, []int{200})
+	check(t, err)
+	wantBytes(t, "the event", out, "another photo")
+	check(t, s.mount().Mkdir("/archive"))
+	check(t, s.mount().Move(path, "/archive/kept.png", false))
+	out, _, err = s.do("GET", "/event/events/"+e, nil, []int{200})
+	check(t, err)
+	if !strings.Contains(string(out), `"c8y_IsBinary":{"length":13,"name":"kept.png","type":"image/png"}`) {
+		t.Errorf("the event is %s", out)
+	}
+	check(t, s.dav().Remove("/archive/kept.png"))
+	_, _, err = s.do("GET", url, nil, []int{404})
+	check(t, err)
+}
+
+// TestChunksSurviveKill kills the server between the pieces of an attachment, and while one arrives. What was acknowledged is gone on from.
+func TestChunksSurviveKill(t *testing.T) {
+	s := startServer(t)
+	e := s.event(t)
+	url := "/event/events/" + e + "/binaries"
+	content := make([]byte, 3<<20)
+	rand.Read(content)
+	send := func(from, to int, length string, want int) http.Header {
+		t.Helper()
+		_, h, err := s.do("POST", url, content[from:to], []int{want}, "Content-Range", fmt.Sprintf("%d-%d/%s", from, to-1, length), "Content-Type", "image/png")
+		check(t, err)
+		return h
+	}
+	send(0, 1<<20, "*", 200)
+	s.kill()
+	s.start()
+	_, _, err := s.do("GET", url, nil, []int{404})
+	check(t, err)
+	// A piece that is cut off by the kill was never there.
+	in, out := io.Pipe()
+	answered := make(chan error, 1)
+	go func() {
+		resp, err := s.request("POST", url, in, "Content-Range", fmt.Sprintf("%d-%d/*", 1<<20, 2<<20-1), "Content-Length", fmt.Sprint(1<<20))
+		if err == nil {
+			resp.Body.Close()
+		}
+		answered <- err
+	}()
+	_, err = out.Write(content[1<<20 : 1<<20+300_000])
+	check(t, err)
+	s.kill()
+	out.CloseWithError(errors.New("killed"))
+	<-answered
+	s.start()
+	h := send(0x180000, 0x200000, "*", 416)
+	if got := h.Get("Range"); got != fmt.Sprintf("bytes=0-%d", 1<<20-1) {
+		t.Errorf("to go on from: %q", got)
+	}
+	send(1<<20, 2<<20, fmt.Sprint(len(content)), 200)
+	s.stop()
+	s.start()
+	send(2<<20, 3<<20, fmt.Sprint(len(content)), 201)
+	got, h, err := s.do("GET", url, nil, []int{200})
+	check(t, err)
+	if !bytes.Equal(got, content) || h.Get("Content-Type") != "image/png" {
+		t.Errorf("%d bytes of %s", len(got), h.Get("Content-Type"))
+	}
+	wantGet(t, s.mount(), "/events/"+e+"/"+e, string(content))
+}
+
+// formOf streams a file as a multipart body of known length.
+func formOf(name string, size int64, file io.Reader) (body io.Reader, contentType string, length int64) {
+	var head bytes.Buffer
+	w := multipart.NewWriter(&head)
+	w.WriteField("object", `{"name":"`+name+`"}`)
+	w.CreateFormFile("file", name)
+	tail := "\r\n--" + w.Boundary() + "--\r\n"
+	length = int64(head.Len()) + size + int64(len(tail))
+	return io.MultiReader(&head, io.LimitReader(file, size), strings.NewReader(tail)), w.FormDataContentType(), length
+}
+
+// endless is a source of bytes that don't repeat within a megabyte.
+type endless struct{ block []byte }
+
+func newEndless() *endless {
+	e := &endless{make([]byte, 1<<20+13)}
+	rand.Read(e.block)
+	return e
+}
+
+func (e *endless) Read(p []byte) (int, error) { return copy(p, e.block), nil }
+
+// upload posts a form and returns the id and how long it took.
+func (s *server) upload(t testing.TB, name string, size int64) (id string, took time.Duration) {
+	t.Helper()
+	body, contentType, length := formOf(name, size, newEndless())
+	start := time.Now()
+	resp, err := s.request("POST", "/inventory/binaries", body, "Content-Type", contentType, "Content-Length", fmt.Sprint(length), "Accept", "application/json")
+	check(t, err)
+	defer resp.Body.Close()
+	out, err := io.ReadAll(resp.Body)
+	check(t, err)
+	took = time.Since(start)
+	var made struct {
+		ID     string
+		Length int64
+	}
+	check(t, json.Unmarshal(out, &made))
+	if resp.StatusCode != 201 || made.Length != size {
+		t.Fatalf("upload: %s %s", resp.Status, out)
+	}
+	return made.ID, took
+}
+
+// fetch reads a whole file and returns how long it took.
+func (s *server) fetch(t testing.TB, url string, size int64) time.Duration {
+	t.Helper()
+	start := time.Now()
+	resp, err := s.request("GET", url, nil)
+	check(t, err)
+	defer resp.Body.Close()
+	n, err := io.Copy(io.Discard, resp.Body)
+	check(t, err)
+	if n != size {
+		t.Fatalf("%s gives %d bytes of %d", url, n, size)
+	}
+	return time.Since(start)
+}
+
+// TestGiBUpload sends 1 GiB as a form: the server needs hardly more memory than before, and is about as fast as over WebDAV.
+func TestGiBUpload(t *testing.T) {
+	const size = 1 << 30
+	s := startServer(t)
+	small, _ := s.upload(t, "small", 1<<20) // code and pools that every upload needs
+	s.fetch(t, binaryURL(small), 1<<20)
+	before := s.memoryPeak()
+	id, took := s.upload(t, "large.bin", size)
+	more := s.memoryPeak() - before
+	t.Logf("1 GiB in %v, %d MiB more memory", took.Round(time.Millisecond), more>>20)
+	if more > 64<<20 && len(raceFlags) == 0 {
+		t.Errorf("an upload of 1 GiB took %d MiB more memory", more>>20)
+	}
+	put := func() time.Duration {
+		t.Helper()
+		start := time.Now()
+		resp, err := s.request("PUT", davURL("/dav.bin"), io.LimitReader(newEndless(), size), "Content-Length", fmt.Sprint(size))
+		check(t, err)
+		resp.Body.Close()
+		return time.Since(start)
+	}
+	var rest, dav [2]time.Duration // of uploads and downloads, the best of three
+	better := func(best *time.Duration, d time.Duration) {
+		if *best == 0 || d < *best {
+			*best = d
+		}
+	}
+	better(&rest[0], took)
+	for i := range 3 {
+		better(&dav[0], put())
+		if i > 0 {
+			var again string
+			again, took = s.upload(t, fmt.Sprint("again", i), size)
+			better(&rest[0], took)
+			_, _, err := s.do("DELETE", binaryURL(again), nil, []int{204})
+			check(t, err)
+		}
+		better(&rest[1], s.fetch(t, binaryURL(id), size))
+		better(&dav[1], s.fetch(t, davURL("/dav.bin"), size))
+	}
+	up, down := dav[0].Seconds()/rest[0].Seconds(), dav[1].Seconds()/rest[1].Seconds()
+	t.Logf("beside WebDAV: uploads %.2f (%v, %v), downloads %.2f (%v, %v)", up, rest[0], dav[0], down, rest[1], dav[1])
+	if up < 0.7 || down < 0.9 {
+		t.Errorf("slower than WebDAV: uploads %.2f, want 0.7; downloads %.2f, want 0.9", up, down)
+	}
+}
+
+// TestTenantsSeeNothingOfEachOther sends a thousand requests of one tenant about what another one has, over every face. None may succeed.
+func TestTenantsSeeNothingOfEachOther(t *testing.T) {
+	r := startForPeople(t)
+	r.addUser(r.tenant, "boss", "admin")
+	s := r.server
+	check(t, s.dav().Put("/secret.txt", []byte("secret of rdp")))
+	check(t, s.dav().Mkdir("/dir"))
+	check(t, s.dav().Put("/dir/f", []byte("secret of rdp")))
+	e := s.event(t)
+	_, _, err := s.do("POST", "/event/events/"+e+"/binaries", []byte("secret of rdp"), []int{201})
+	check(t, err)
+	ids := []string{s.listed(t, "secret.txt", 13), s.listed(t, "f", 13), e, "1"}
+	before := tree(t, s.mnt)
+	rnd := mathrand.New(mathrand.NewPCG(1, 2))
+	pick := func(list ...string) string { return list[rnd.IntN(len(list))] }
+	users := []string{r.tenant + "/boss", r.tenant + "/" + r.user}
+	for i := range 1000 {
+		id := pick(ids...)
+		url := pick("/dav/secret.txt", "/dav/dir/f", "/dav/dir/", "/dav/events/"+e+"/"+e, "/dav/../rdp/secret.txt", "/inventory/binaries/"+id, "/inventory/managedObjects/"+id, "/event/events/"+id,
+			"/event/events/"+id+"/binaries", "/inventory/managedObjects/"+id+"/childAdditions", "/rdp/api/binarystreamobjectservice/get", "/api/binarystreamobjectservice/prepareDownload", "/api/binarystreamobjectservice/delete")
+		method := pick("GET", "HEAD", "DELETE", "PROPFIND", "POST", "PUT", "COPY", "MOVE", "PROPPATCH", "LOCK")
+		if strings.Contains(url, "/api/") {
+			method = "POST"
+		}
+		if strings.HasPrefix(url, "/dav") && (method == "PUT" || method == "LOCK" || method == "POST") {
+			continue // makes a file of its own
+		}
+		body := pick("", `{"binaryStreamObject":{"id":"`+id+`","type":"binarystreamobject"},"params":{"query":{"ids":["`+id+`"]}}}`, `{"text":"x"}`, `{"managedObject":{"id":"`+id+`"}}`)
+		status, answer := r.as(t, pick(users...), method, url, body, pick("X: y", "Destination: "+s.base+"/dav/mine", "x-rdp-tenantId: rdp", "Content-Range: 0-0/*", "Depth: 1"))
+		if status == 401 || status == 429 || status >= 500 {
+			t.Fatalf("%d: %s %s: %d %s", i, method, url, status, answer)
+		}
+		if strings.Contains(answer, "secret of rdp") || status < 400 && !strings.Contains(url, "/api/") || strings.Contains(answer, `"status":"success"`) && strings.Contains(answer, id) && !strings.Contains(answer, "accepted") && id != "1" {
+			t.Errorf("%d: %s %s %s: %d %.300s", i, method, url, body, status, answer)
+		}
+	}
+	for _, url := range []string{"/inventory/binaries?pageSize=100", "/inventory/managedObjects?pageSize=100", "/event/events?pageSize=100"} {
+		if _, answer := r.as(t, users[0], "GET", url, "", "X: y"); strings.Contains(answer, `"id"`) {
+			t.Errorf("%s lists %.300s", url, answer)
+		}
+	}
+	if _, answer := r.as(t, users[0], "PROPFIND", "/dav/", "", "Depth: 1"); strings.Count(answer, "<D:response>") != 1 {
+		t.Errorf("WebDAV lists %.500s", answer)
+	}
+	if status, answer := r.as(t, users[0], "PUT", "/dav/secret.txt", "t1's own", "X: y"); status != 201 {
+		t.Errorf("a file of the same name: %d %s", status, answer)
+	}
+	sameTree(t, "the other tenant", tree(t, s.mnt), before)
+}
+
+// as sends a request as another user.
+func (r *peopleRig) as(t testing.TB, user, method, url, body, header string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequest(method, r.base+url, strings.NewReader(body))
+	check(t, err)
+	req.SetBasicAuth(user, r.password)
+	name, value, _ := strings.Cut(header, ": ")
+	req.Header.Set(name, value)
+	if strings.Contains(url, "/api/") {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := r.client.Do(req)
+	check(t, err)
+	defer resp.Body.Close()
+	out, err := io.ReadAll(resp.Body)
+	check(t, err)
+	return resp.StatusCode, string(out)
+}
