@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -51,6 +52,7 @@ type FS struct {
 	log       *slog.Logger
 	staging   *staging
 	pieces    *pieces
+	hashers   chan struct{} // slots of sideHash
 	table     *openTable
 	sources   *sourceTable
 	events    broker
@@ -85,6 +87,7 @@ func Open(ctx context.Context, db *meta.DB, store objstore.Store, opts Options) 
 	}
 	f := &FS{db: db, store: store, opts: opts, log: opts.Logger}
 	f.remote = newRemote(store, opts)
+	f.hashers = make(chan struct{}, runtime.GOMAXPROCS(0))
 	f.staging = newStaging(dir, opts.StagingMax)
 	if f.remote != nil {
 		f.queue = newQueue(f)

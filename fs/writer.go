@@ -47,8 +47,8 @@ type Writer struct {
 	held  int64
 	sent  int64       // bytes whose write-back has been started
 	sum   hash.Hash64 // nil with up, which has its own
-	md5   hash.Hash
-	err   error // first failure; Commit refuses after it
+	md5   *sideHash   // nil unless somebody wants it
+	err   error       // first failure; Commit refuses after it
 	ended bool
 }
 
@@ -164,7 +164,7 @@ func replaceable(attr Attr) error {
 }
 
 // WantMD5 has an MD5 computed as well; it is called before the first byte.
-func (w *Writer) WantMD5() { w.md5 = md5.New() }
+func (w *Writer) WantMD5() { w.md5 = newSideHash(md5.New(), w.f.hashers) }
 
 // MD5 is the digest of the bytes so far, nil without WantMD5.
 func (w *Writer) MD5() []byte {
@@ -297,6 +297,9 @@ func (w *Writer) Abort() {
 
 // close lets everything go; used says that a version has the object.
 func (w *Writer) close(used bool) {
+	if w.md5 != nil {
+		w.md5.close()
+	}
 	if w.up != nil {
 		w.up.close(used)
 	}
