@@ -107,7 +107,7 @@ func TestCopyArchive(t *testing.T) {
 	if one != two {
 		t.Error("hard links became two files")
 	}
-	if used := diskUse(t, s.data); used > 80<<20 {
+	if used := diskUse(t, s.data); used > 80<<20 && !onS3() { // where they have been read into the cache
 		t.Errorf("three sparse files of 64 MiB and little else use %d MiB of the disk", used>>20)
 	}
 	command(t, "", "rm", "-r", dst, dst+"2")
