@@ -315,15 +315,14 @@ func longNames(s *server) (all []badRequest) {
 	return all
 }
 
-// badObjects asks the binary stream object service for ids, keys and paths that can't be. It answers with 200 and an error inside.
+// badObjects asks the binary stream object service for ids, keys and paths that can't be. It answers with 200 and an error inside. Keys and names
+// are longer there than in the tree, which shows such a file under a name that was cut.
 func (s *server) badObjects(t *testing.T) {
-	long := strings.Repeat("n", 256)
 	for _, p := range []map[string]any{
 		{"objectKey": "../x"}, {"objectKey": "/abs"}, {"objectKey": "a//b"}, {"objectKey": `a\b`}, {"objectKey": "a\x00b"}, {"objectKey": "a/../b"},
-		{"objectKey": long}, {"objectKey": strings.Repeat("k/", 600) + "k"}, {"objectKey": ""},
+		{"objectKey": strings.Repeat("k", 1025)}, {"objectKey": strings.Repeat("k/", 600) + "k"}, {"objectKey": ""},
 		{"objectKey": "k", "fullObjectPath": "../../etc/passwd"}, {"objectKey": "k", "fullObjectPath": "a/../../b"},
-		{"objectKey": "k", "fullObjectPath": long + "/x"}, {"objectKey": "k", "fullObjectPath": "a\x00/b"},
-		{"objectKey": "k", "originalFileName": ".."}, {"objectKey": "k", "originalFileName": long}, {"objectKey": "k", "originalFileName": "a\x00b"},
+		{"objectKey": "k", "fullObjectPath": "a\x00/b"}, {"objectKey": "k", "originalFileName": ".."}, {"objectKey": "k", "originalFileName": "a\x00b"},
 	} {
 		for _, op := range []string{"prepareUpload", "create"} {
 			r, err := s.bso(op, "", p)
