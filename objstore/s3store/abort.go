@@ -43,7 +43,7 @@ func (u *upload) abort(ctx context.Context) error {
 		if err != nil {
 			return o.err(err)
 		}
-		if err := o.pause(u.s, objstore.ErrTemporary); err != nil {
+		if err := o.pause(objstore.ErrTemporary); err != nil {
 			return o.err(err)
 		}
 	}

@@ -175,7 +175,7 @@ func (u *upload) appeared(o *op, w *whole) (objstore.Info, error) {
 		case info.Key != "" && time.Since(start) > appear:
 			return objstore.Info{Key: u.key, Size: w.size, Modified: info.Modified, ETag: w.tag}, nil
 		}
-		if err := o.pause(u.s, errAbsent); err != nil {
+		if err := o.pause(errAbsent); err != nil {
 			return objstore.Info{}, err
 		}
 	}

@@ -43,7 +43,7 @@ func (s *Store) get(ctx context.Context, key, etag string, off, n int64) (io.Rea
 	if off < 0 || n == 0 || n > 0 && off > math.MaxInt64-n {
 		return s.emptyRange(ctx, key, etag, off, n)
 	}
-	b := &download{s: s, ctx: ctx, key: key, full: full, etag: etag, off: off, left: n}
+	b := &download{s: s, ctx: ctx, key: key, full: full, etag: etag, off: off, left: n, fresh: true}
 	err = b.open()
 	if errors.Is(err, objstore.ErrRange) {
 		return s.emptyRange(ctx, key, etag, off, n)
@@ -86,8 +86,9 @@ type download struct {
 
 	body   io.ReadCloser
 	cancel context.CancelFunc
-	moved  time.Time // when bytes last came
-	tries  int       // since then
+	fresh  bool      // bytes have come over this connection
+	moved  time.Time // when a connection last ended that brought some
+	tries  int       // connections since then
 	failed error     // what every further Read says
 	closed bool
 }
@@ -112,7 +113,6 @@ func (d *download) open() error {
 		return err
 	}
 	d.body, d.cancel = out.Body, cancel
-	d.moved = time.Now()
 	return nil
 }
 
@@ -182,7 +182,7 @@ func (d *download) Read(p []byte) (int, error) {
 		d.off += int64(n)
 		d.left -= int64(n)
 		if n > 0 || err == nil {
-			d.moved, d.tries = time.Now(), 0
+			d.fresh = true
 			return n, nil
 		}
 		if err := d.reopen(err); err != nil {
@@ -213,18 +213,18 @@ func (d *download) reopen(cause error) error {
 	if d.etag == "" {
 		return fmt.Errorf("%w: %s", io.ErrUnexpectedEOF, describe(cause)) // it might be another object by now
 	}
+	if d.fresh {
+		d.fresh, d.moved, d.tries = false, time.Now(), 0
+	}
 	if _, ok := d.ctx.Deadline(); !ok && time.Since(d.moved) > d.s.opts.Patience {
 		return fmt.Errorf("%w: %w: %s", io.ErrUnexpectedEOF, objstore.ErrTemporary, describe(cause))
 	}
 	if d.tries++; d.tries > 1 {
-		if err := sleep(d.ctx, d.s.opts.backoff(d.tries)); err != nil {
+		if err := sleep(d.ctx, backoff(d.tries)); err != nil {
 			return err
 		}
 	}
-	moved := d.moved
-	err := d.open()
-	d.moved = moved // an open connection is not yet a byte
-	if err != nil {
+	if err := d.open(); err != nil {
 		return fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
 	}
 	return nil

@@ -70,18 +70,11 @@ func (o *op) again(err error) error {
 }
 
 // pause waits before the store itself repeats something.
-func (o *op) pause(s *Store, err error) error {
+func (o *op) pause(err error) error {
 	if err := o.again(err); err != nil {
 		return err
 	}
-	t := time.NewTimer(s.opts.backoff(o.repeated()))
-	defer t.Stop()
-	select {
-	case <-o.ctx.Done():
-		return o.ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	return sleep(o.ctx, backoff(o.repeated()))
 }
 
 func (o *op) repeated() int {

@@ -91,7 +91,7 @@ func newStore(opts Options, cfg aws.Config) *Store {
 			o.BaseEndpoint = &opts.Endpoint
 		}
 		o.UsePathStyle = opts.PathStyle
-		o.Retryer = newRetryer(opts.backoff)
+		o.Retryer = newRetryer()
 		o.HTTPClient = watchedClient{plain, opts.Stall}
 		// Checksums are ours: computed once, and sent as a header instead of a trailer that few servers know.
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired

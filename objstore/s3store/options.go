@@ -41,8 +41,7 @@ type Options struct {
 	TempDir     string                  // and beyond it in files here; "" is the system's
 	Logger      *slog.Logger            // nil is slog.Default
 
-	client  s3.HTTPClient                   // tests: instead of the network
-	backoff func(attempt int) time.Duration // tests: instead of the random one
+	client s3.HTTPClient // tests: instead of the network
 }
 
 func (o Options) withDefaults() Options {
@@ -57,9 +56,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
-	}
-	if o.backoff == nil {
-		o.backoff = backoff
 	}
 	return o
 }

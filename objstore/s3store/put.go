@@ -99,7 +99,7 @@ func (s *Store) resend(ctx context.Context, src *source, call func(o *op) error)
 		if !damaged || n == resends {
 			return o.err(damage(err, damaged))
 		}
-		if err := o.pause(s, err); err != nil {
+		if err := o.pause(err); err != nil {
 			return o.err(err)
 		}
 		if err := s.again(ctx, src); err != nil {

@@ -29,7 +29,7 @@ type retryer struct {
 	*retry.AdaptiveMode
 }
 
-func newRetryer(delay func(attempt int) time.Duration) retryer {
+func newRetryer() retryer {
 	return retryer{retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
 		o.Throttles = []retry.IsErrorThrottle{&gauge{}}
 		o.StandardOptions = append(o.StandardOptions, func(so *retry.StandardOptions) {
@@ -38,7 +38,7 @@ func newRetryer(delay func(attempt int) time.Duration) retryer {
 				return aws.BoolTernary(temporary(err))
 			})}
 			so.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
-				return delay(attempt), nil
+				return backoff(attempt), nil
 			})
 		})
 	})}

@@ -51,7 +51,8 @@ func launch(t testing.TB) *Gateway {
 type server struct {
 	cmd  *exec.Cmd
 	log  string
-	done chan error // gets the result of Wait once, and is closed
+	done chan struct{} // closed when it has ended
+	err  error         // of Wait; once it has ended
 }
 
 func (g *Gateway) run(bin, dir string) (*server, error) {
@@ -68,7 +69,7 @@ func (g *Gateway) run(bin, dir string) (*server, error) {
 	if unix.Setxattr(g.Dir, "user.tote", []byte("x"), 0) != nil {
 		args = append(args, "--sidecar", sidecar(dir))
 	}
-	s := &server{cmd: exec.Command(bin, append(args, g.Dir)...), log: log.Name(), done: make(chan error, 1)}
+	s := &server{cmd: exec.Command(bin, append(args, g.Dir)...), log: log.Name(), done: make(chan struct{})}
 	s.cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+g.AccessKey, "ROOT_SECRET_KEY="+g.SecretKey)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -102,7 +103,7 @@ func (s *server) start() error {
 			return
 		}
 		started <- nil
-		s.done <- s.cmd.Wait()
+		s.err = s.cmd.Wait()
 	}()
 	return <-started
 }
@@ -118,8 +119,8 @@ func (s *server) ready(addr string) error {
 			return nil
 		}
 		select {
-		case err := <-s.done:
-			return fmt.Errorf("it ended at once: %w", errors.Join(err, errors.New(addr)))
+		case <-s.done:
+			return fmt.Errorf("it ended at once: %w", errors.Join(s.err, errors.New(addr)))
 		case <-deadline:
 			return fmt.Errorf("no answer at %s for %s", addr, startTimeout)
 		case <-time.After(10 * time.Millisecond):
@@ -129,7 +130,7 @@ func (s *server) ready(addr string) error {
 
 func (s *server) kill() {
 	_ = s.cmd.Process.Kill() // it may be gone already
-	_ = <-s.done             // that it was killed is no news
+	<-s.done
 }
 
 func (s *server) stop(t testing.TB) {
