@@ -210,7 +210,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 // count takes bytes into account that have reached the staging file.
 func (w *Writer) count(p []byte) {
 	if w.md5 != nil {
-		w.md5.Write(p)
+		_, _ = w.md5.Write(p)
 	}
 	from := w.size
 	w.size += int64(len(p))
