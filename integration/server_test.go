@@ -245,12 +245,14 @@ func (s *server) checkStaging() {
 	}
 }
 
-// staged lists the files in staging. Directories are part of its layout.
+// staged lists the files in staging. Directories are part of its layout, and pieces of uploads are kept for a day, also those of a list that was
+// stored an instant before the server was killed.
 func (s *server) staged() (names []string) {
 	root := filepath.Join(s.data, "staging")
 	_ = filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			names = append(names, strings.TrimPrefix(path, root+"/"))
+		name := strings.TrimPrefix(path, root+"/")
+		if err == nil && !d.IsDir() && !strings.HasPrefix(name, "pieces/") {
+			names = append(names, name)
 		}
 		return nil // files go while we look
 	})
