@@ -141,10 +141,11 @@ func (p *blobPut) readList(w http.ResponseWriter) ([]blockRef, []byte, error) {
 	if in.err != nil {
 		return nil, nil, in.err // rather than what the parser made of it
 	}
-	if err != nil {
-		return nil, nil, err
+	// Whatever was wrong, the rest is read: who is cut off while he sends does not see the answer.
+	if _, rerr := io.Copy(hash, in); rerr != nil {
+		return nil, nil, rerr
 	}
-	if _, err := io.Copy(hash, in); err != nil {
+	if err != nil {
 		return nil, nil, err
 	}
 	sum := hash.Sum(nil)

@@ -33,6 +33,7 @@ var (
 	blobBlockCount   = &blobProblem{http.StatusConflict, "BlockCountExceedsLimit", "too many blocks wait for their list"}
 	blobXML          = &blobProblem{http.StatusBadRequest, "InvalidXmlDocument", "the block list is not the XML that is expected"}
 	blobHeader       = &blobProblem{http.StatusBadRequest, "InvalidHeaderValue", "the value of a header is not valid"}
+	blobLength       = &blobProblem{http.StatusLengthRequired, "MissingContentLengthHeader", "the length of the body is not given"}
 	blobMetadata     = &blobProblem{http.StatusBadRequest, "MetadataTooLarge", "the metadata headers are larger than 8 KiB"}
 	blobMD5          = &blobProblem{http.StatusBadRequest, "Md5Mismatch", "the MD5 of the request does not match the bytes that arrived"}
 	blobPlaceholder  = &blobProblem{http.StatusBadRequest, "InvalidResourceName", "put the key of the file in place of " + placeholderKey}

@@ -31,6 +31,8 @@ func (s *server) servePut(w http.ResponseWriter, r *http.Request, g grant, c cla
 	p := &blobPut{s: s, r: r, grant: g, claims: c, actor: c.actor(), key: g.key}
 	var err error
 	switch comp := r.URL.Query().Get("comp"); {
+	case noLength(r):
+		err = blobLength
 	case g.scope == scopeContainer && p.key == placeholderKey:
 		err = blobPlaceholder
 	case comp == "":
@@ -45,6 +47,12 @@ func (s *server) servePut(w http.ResponseWriter, r *http.Request, g grant, c cla
 	if err != nil {
 		s.failBlob(w, r, err)
 	}
+}
+
+// noLength tells whether a request says nothing about its body. HTTP takes that for an empty one; but a client that meant one says so, and an old one that
+// ends its body by closing the connection would lose it.
+func noLength(r *http.Request) bool {
+	return r.ProtoMajor == 1 && r.ContentLength == 0 && r.Header.Get("Content-Length") == "" && len(r.TransferEncoding) == 0
 }
 
 // putBlob stores a whole blob.

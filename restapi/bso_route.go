@@ -99,7 +99,7 @@ func (s *server) serveBSO(w http.ResponseWriter, r *http.Request, a *fs.Actor) {
 		return
 	}
 	c := &call{s: s, ctx: r.Context(), actor: a, id: id, user: a.User, header: r.Header, base: s.base(r), now: s.opts.Now()}
-	if u := r.Header.Get("x-rdp-userId"); u != "" {
+	if u := r.Header.Get("x-rdp-userId"); u != "" && len(u) <= maxKey {
 		c.user = u
 	}
 	if !route.op.reading { // several steps that belong together

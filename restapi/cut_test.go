@@ -103,6 +103,22 @@ func TestCut_ExistingFile(t *testing.T) {
 	r.cuts(cutCase{"blob", "PUT", target(u), "text/plain", strings.Repeat("data ", 200)}, unchanged("/assets/k.txt"))
 }
 
+// An upload that says nothing about its length stores nothing, rather than an empty blob.
+func TestCut_NoLength(t *testing.T) {
+	r := newRig(t)
+	u, _, _ := r.uploadURL(`{"id":"i","properties":{"objectKey":"k.txt"}}`)
+	for _, target := range []string{target(u), target(blockURL(u, "a")), target(u + "&comp=blocklist")} {
+		for _, version := range []string{"1.0", "1.1"} {
+			if got := r.raw("PUT " + target + " HTTP/" + version + "\r\nHost: x\r\nConnection: close\r\n\r\nbody"); got != 411 {
+				t.Errorf("HTTP/%s %s answered %d", version, target[len(target)-10:], got)
+			}
+		}
+	}
+	r.nothing()
+	r.want(201, r.do("PUT", u, "", "user:"))
+	r.equal("an empty one on purpose", r.cat("/assets/k.txt"), "")
+}
+
 // A form whose bytes all arrive but whose frame ends early is as incomplete as one that was cut.
 func TestCut_FrameEverywhere(t *testing.T) {
 	r := newRig(t)
