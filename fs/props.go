@@ -211,7 +211,7 @@ func (f *FS) xattrExists(ctx context.Context, ino Ino, prop string, flags int) e
 }
 
 // ListXattr lists the names of a node's extended attributes. Views that can't be set are not listed, so that copying attributes copies
-// what somebody set.
+// what somebody set; nor are properties that are larger than the kernel lets an attribute be.
 func (f *FS) ListXattr(ctx context.Context, a *Actor, ino Ino) ([]string, error) {
 	if err := f.allow(a, accessRead); err != nil {
 		return nil, fail("listxattr", "", err)
@@ -222,7 +222,7 @@ func (f *FS) ListXattr(ctx context.Context, a *Actor, ino Ino) ([]string, error)
 	}
 	props, err := f.db.Props(ctx, ino)
 	for _, p := range props {
-		if p.Space == "" && !slices.Contains(readOnlyXattrs, p.Name) {
+		if p.Space == "" && !slices.Contains(readOnlyXattrs, p.Name) && len(xattrPrefix+p.Name) <= maxXattrName && len(p.Value) <= maxXattrValue {
 			names = append(names, xattrPrefix+p.Name)
 		}
 	}

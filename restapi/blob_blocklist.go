@@ -158,8 +158,9 @@ func findBlock(ref blockRef, have *fs.Pieces, old committedBlocks) (blockPart, b
 // propBlocks keeps the blocks that the present version of a blob was made of.
 const propBlocks = "blobBlocks"
 
-// maxBlocksProp bounds what is kept in it; a blob of more blocks is one that can't be edited by blocks.
-const maxBlocksProp = 512 << 10
+// maxBlocksProp bounds what is kept in it, so that the mount can show it as an extended attribute. A blob of more blocks, some thousand, can't be edited
+// by blocks.
+const maxBlocksProp = 48 << 10
 
 // blockIndex is that property. It counts only for the version that it names: other faces write, too.
 type blockIndex struct {

@@ -35,6 +35,7 @@ var (
 	blobHeader       = &blobProblem{http.StatusBadRequest, "InvalidHeaderValue", "the value of a header is not valid"}
 	blobLength       = &blobProblem{http.StatusLengthRequired, "MissingContentLengthHeader", "the length of the body is not given"}
 	blobMetadata     = &blobProblem{http.StatusBadRequest, "MetadataTooLarge", "the metadata headers are larger than 8 KiB"}
+	blobMetaName     = &blobProblem{http.StatusBadRequest, "EmptyMetadataKey", "a metadata header has no name"}
 	blobMD5          = &blobProblem{http.StatusBadRequest, "Md5Mismatch", "the MD5 of the request does not match the bytes that arrived"}
 	blobPlaceholder  = &blobProblem{http.StatusBadRequest, "InvalidResourceName", "put the key of the file in place of " + placeholderKey}
 	blobName         = &blobProblem{http.StatusBadRequest, "InvalidResourceName", "the name of the blob is not valid"}

@@ -68,6 +68,9 @@ func headersOf(h http.Header) (storedHeaders, error) {
 	size := 0
 	for name, values := range h {
 		if short, ok := cutPrefixFold(name, "x-ms-meta-"); ok {
+			if short == "" {
+				return st, blobMetaName
+			}
 			v := strings.Join(values, ",")
 			st.Meta[strings.ToLower(short)] = v
 			size += len(short) + len(v)

@@ -131,6 +131,7 @@ func TestBlob_PutRefused(t *testing.T) {
 		check(400, "InvalidHeaderValue", "x", "Content-MD5: nonsense")
 		check(400, "InvalidHeaderValue", "x", "x-ms-blob-type: PageBlob")
 		check(400, "MetadataTooLarge", "x", "x-ms-meta-a: "+strings.Repeat("x", 8192))
+		check(400, "EmptyMetadataKey", "x", "x-ms-meta-: x")
 		check(413, "RequestBodyTooLarge", strings.Repeat("x", 101))
 		check(412, "ConditionNotMet", "x", `If-Match: "x"`)
 		r.blobError(413, "RequestBodyTooLarge", r.send("PUT", u, struct{ *strings.Reader }{strings.NewReader(strings.Repeat("x", 101))}, "user:"))

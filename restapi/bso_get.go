@@ -1,19 +1,16 @@
 package restapi
 
 import (
-	"bytes"
-	"cmp"
 	"encoding/json"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
-
-	"tote/fs"
 )
 
 const (
 	maxRecords = 2000
-	maxSorted  = 100000 // objects that a get with an order of its own may have to hold
+	maxIDs     = 10_000 // that one get may ask for
 )
 
 // get finds objects. Nothing found is a success.
@@ -24,6 +21,9 @@ func (c *call) get(req *bsoRequest) (bsoResult, error) {
 	q := req.Params.Query
 	if q == nil || q.ID == "" && len(q.IDs) == 0 && q.Name == "" && len(q.Filters.Types) == 0 && len(q.Filters.Properties) == 0 {
 		return bsoResult{}, bsoMalformed("params.query says nothing")
+	}
+	if len(q.IDs) > maxIDs {
+		return bsoResult{}, bsoMalformed("params.query.ids has more than " + strconv.Itoa(maxIDs))
 	}
 	limit := int(req.Params.Options.Max)
 	if limit == 0 {
@@ -68,7 +68,7 @@ func (c *call) search(req *bsoRequest, from, limit int) ([]*object, error) {
 		return visible(o)
 	})
 	if by, down := sortOf(req); by != "" {
-		return sorted(found, by, down, from, limit)
+		return c.sorted(found, by, down, from, limit)
 	}
 	return pageOf(found, from, limit)
 }
@@ -107,20 +107,6 @@ func pageOf(in iter.Seq2[*object, error], from, limit int) ([]*object, error) {
 		}
 	}
 	return page, nil
-}
-
-// sorted holds everything, to bring it into the order that was asked for.
-func sorted(in iter.Seq2[*object, error], by string, down bool, from, limit int) ([]*object, error) {
-	all, err := pageOf(in, 0, maxSorted+1)
-	if err != nil {
-		return nil, err
-	}
-	if len(all) > maxSorted {
-		return nil, bsoMalformed("too many objects to sort, narrow the query")
-	}
-	sortObjects(all, by, down)
-	from = min(from, len(all))
-	return all[from:min(len(all), from+limit)], nil
 }
 
 // named finds objects by id, or by key where no object has the id. Each shows once.
@@ -179,44 +165,4 @@ func (q *bsoQuery) matchProps(o *object) bool {
 // sameJSON compares values; a string equals whatever is written like it ("5" and 5).
 func sameJSON(a, b json.RawMessage) bool {
 	return textOf(json.RawMessage(compact(a))) == textOf(json.RawMessage(compact(b)))
-}
-
-// sortOf reads the order that a request asks for: one property with _ASC or _DESC.
-func sortOf(req *bsoRequest) (by string, down bool) {
-	if len(req.Params.Sort.Properties) == 0 {
-		return "", false
-	}
-	for name, order := range req.Params.Sort.Properties[0] {
-		if name != "sortType" {
-			return name, strings.EqualFold(order, "_DESC")
-		}
-	}
-	return "", false
-}
-
-// sortObjects orders by a property, then by id.
-func sortObjects(objects []*object, by string, down bool) {
-	keys := make(map[*object]json.RawMessage, len(objects))
-	for _, o := range objects {
-		keys[o], _ = o.property(by)
-	}
-	slices.SortStableFunc(objects, func(a, b *object) int {
-		n := compareJSON(keys[a], keys[b])
-		if n == 0 {
-			return cmp.Compare(a.id, b.id)
-		}
-		if down {
-			return -n
-		}
-		return n
-	})
-}
-
-// compareJSON orders numbers by value and everything else by its text.
-func compareJSON(a, b json.RawMessage) int {
-	var x, y float64
-	if json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil {
-		return cmp.Compare(x, y)
-	}
-	return bytes.Compare([]byte(fs.FromJSONString(string(a))), []byte(fs.FromJSONString(string(b))))
 }

@@ -63,6 +63,25 @@ func TestGet_IndexesAgree(t *testing.T) {
 	}
 }
 
+// Any values have an order: none, numbers, texts. Who asks for too much is told so.
+func TestGet_Order(t *testing.T) {
+	r := newRig(t)
+	for i, v := range []string{`10`, `9`, `"1x"`, `"9a"`, `2`, `null`, `true`, `-1.5`, `"10"`, `{"a":1}`} {
+		r.ok("create", fmt.Sprintf(`{"binaryStreamObject":{"id":"o%d","properties":{"v":%s}}}`, i, v))
+	}
+	r.stored(`{"id":"file","properties":{"objectKey":"f","v":9.5}}`, "x")
+	ids := func(order string) (ids []string) {
+		for _, o := range objects(r.ok("get", `{"params":{"query":{"filters":{"typesCriterion":["ALL"]}},"sort":{"properties":[{"v":"`+order+`","sortType":"_STRING"}]}}}`)) {
+			ids = append(ids, o["id"].(string))
+		}
+		return ids
+	}
+	r.equal("up", ids("_ASC"), []string{"o5", "o7", "o4", "o1", "file", "o0", "o8", "o2", "o3", "o6", "o9"})
+	r.equal("down", ids("_DESC"), []string{"o9", "o6", "o3", "o2", "o8", "o0", "file", "o1", "o4", "o7", "o5"})
+	many := strings.TrimSuffix(strings.Repeat(`"x",`, maxIDs+1), ",")
+	r.equal("ids", code(r.bso("get", `{"params":{"query":{"ids":[`+many+`]}}}`)), "AE001")
+}
+
 // Thousands of other files do not slow down what an index finds. The measure is how many files are looked at.
 func TestGet_TypeAmongMany(t *testing.T) {
 	r := newRig(t)
