@@ -114,8 +114,7 @@ func (s *server) objectKeys() (keys []string) {
 	return keys
 }
 
-// openUploads lists the multipart uploads that are open below the server's prefix, as "key id". Those are left out with which a start has tried what
-// the server can do: a start that was cut off leaves them, and a later one removes them.
+// openUploads lists the multipart uploads that are open below the server's prefix, as "key id".
 func (s *server) openUploads() (open []string) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -126,9 +125,6 @@ func (s *server) openUploads() (open []string) {
 		page, err := pages.NextPage(ctx)
 		check(s.t, err)
 		for _, u := range page.Uploads {
-			if strings.HasPrefix(aws.ToString(u.Key), prefix+".tote-probe-") {
-				continue
-			}
 			open = append(open, fmt.Sprintf("%s %s", aws.ToString(u.Key), aws.ToString(u.UploadId)))
 		}
 	}

@@ -9,8 +9,8 @@ type Limits struct {
 	MaxPart int64 // the largest part; larger ones are ErrPart
 	MaxPut  int64 // the largest object that Put takes; larger ones are ErrSize
 
-	// CopyPart copies ranges from MinCopy to MaxCopy bytes inside the store; shorter ones travel through the
-	// caller's process, longer ones are ErrPart.
+	// CopyPart copies ranges from MinCopy to MaxCopy bytes, and whole objects, inside the store; shorter ranges
+	// travel through the caller's process, longer ones are ErrPart.
 	MinCopy int64
 	MaxCopy int64
 

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -75,13 +77,19 @@ func openStore(ctx context.Context, cfg *Config, ref storeRef, log *slog.Logger,
 		return store, nil
 	}
 	o := ref.s3
-	o.Logger, o.Patience = log, cfg.Remote.StoreTimeout
+	o.Logger, o.Patience, o.Owner = log, cfg.Remote.StoreTimeout, storeOwner(cfg.Data)
 	store, err := s3store.Open(ctx, o)
 	if err != nil {
 		return nil, withCode(openCode(ctx, err), fmt.Errorf("--store: %w", err))
 	}
 	s.push("object store", ignoreContext(store.Close))
 	return store, nil
+}
+
+// storeOwner names a data directory, which one process has at a time. It is the same before there is a database.
+func storeOwner(dir string) string {
+	sum := sha256.Sum256([]byte(dir))
+	return hex.EncodeToString(sum[:8])
 }
 
 // openCode is the exit code of a store that can't be opened. A service that is down for a while may be tried again by whoever started us;

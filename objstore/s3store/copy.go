@@ -58,7 +58,7 @@ func (u *upload) copyFrom(ctx context.Context, number int, srcKey string, off, n
 	if n == 0 {
 		return u.part(ctx, number, strings.NewReader(""), 0)
 	}
-	if n < u.s.caps.MinPart || !u.s.caps.CopyPart {
+	if !u.s.caps.CopyPart || n < u.s.caps.MinPart && n < src.Size { // no server refuses a whole object
 		return u.carry(ctx, number, src, off, n)
 	}
 	p, err := u.copyOnServer(ctx, number, src, off, n)

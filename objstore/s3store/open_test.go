@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,13 +40,59 @@ func TestOpen_LeavesNothing(t *testing.T) {
 	if c := s.Capabilities(); c.MinPart < 1 || !c.CopyPart {
 		t.Errorf("found %+v", c)
 	}
-	left, err := g.Client().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &g.Bucket, Prefix: aws.String(g.Prefix("p"))})
-	if err != nil || len(left.Contents) > 0 {
-		t.Errorf("left %v, error %v", left.Contents, err)
+	if left := leftIn(t, g); len(left) > 0 {
+		t.Errorf("left %q", left)
 	}
-	uploads, err := g.Client().ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &g.Bucket, Prefix: aws.String(g.Prefix("p"))})
-	if err != nil || len(uploads.Uploads) > 0 {
-		t.Errorf("left %v, error %v", uploads.Uploads, err)
+}
+
+// leftIn lists the objects and open uploads below p.
+func leftIn(t *testing.T, g *s3test.Gateway) (left []string) {
+	t.Helper()
+	prefix := g.Prefix("p")
+	objects, err := g.Client().ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &g.Bucket, Prefix: &prefix})
+	must(t, err)
+	for _, o := range objects.Contents {
+		left = append(left, "object "+strings.TrimPrefix(aws.ToString(o.Key), prefix))
+	}
+	uploads, err := g.Client().ListMultipartUploads(t.Context(), &s3.ListMultipartUploadsInput{Bucket: &g.Bucket, Prefix: &prefix})
+	must(t, err)
+	for _, u := range uploads.Uploads {
+		left = append(left, "upload "+strings.TrimPrefix(aws.ToString(u.Key), prefix))
+	}
+	return left
+}
+
+// TestOpen_SweepsUpAtOnce: what the same owner left behind when it was killed goes at its next start, what somebody else may be using stays.
+func TestOpen_SweepsUpAtOnce(t *testing.T) {
+	g := s3test.Start(t)
+	c := g.Client()
+	for _, name := range []string{"me", "other", "men"} {
+		key := g.Prefix("p/.tote-probe-" + name)
+		_, err := c.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: &g.Bucket, Key: &key})
+		must(t, err)
+		_, err = c.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &g.Bucket, Key: &key, Body: strings.NewReader("x")})
+		must(t, err)
+	}
+	opts := options(t, g, "p")
+	opts.Owner = "me"
+	open(t, opts)
+	want := []string{"object /.tote-probe-men", "object /.tote-probe-other", "upload /.tote-probe-men", "upload /.tote-probe-other"}
+	if left := leftIn(t, g); !slices.Equal(left, want) {
+		t.Errorf("left %q, want %q", left, want)
+	}
+}
+
+// TestOpen_LostUpload: an upload that the probe was not told about is ended with the one that it knows.
+func TestOpen_LostUpload(t *testing.T) {
+	g := s3test.Start(t)
+	p := proxy(t, g)
+	p.Inject(0, s3proxy.Fault{Mode: s3proxy.Lost, Ops: []s3proxy.Op{s3proxy.CreateMultipartUpload}, Nth: 1})
+	through(t, g, p, "p")
+	if n := p.Count(s3proxy.CreateMultipartUpload); n.Faults != 1 {
+		t.Errorf("%+v", n)
+	}
+	if left := leftIn(t, g); len(left) > 0 {
+		t.Errorf("left %q", left)
 	}
 }
 
@@ -71,6 +118,7 @@ func TestOpen_Errors(t *testing.T) {
 		"no server": {func(o *s3store.Options) { o.Endpoint = closedPort(t) }, objstore.ErrTemporary, "no s3 server answers at http://127.0.0.1:"},
 		"https":     {func(o *s3store.Options) { o.Endpoint = strings.Replace(o.Endpoint, "http:", "https:", 1) }, nil, "correct endpoint="},
 		"prefix":    {func(o *s3store.Options) { o.Prefix = "a//b" }, objstore.ErrKey, "the prefix"},
+		"owner":     {func(o *s3store.Options) { o.Owner = "a/b" }, nil, "the owner"},
 		"no bucket": {func(o *s3store.Options) { o.Bucket = "" }, nil, "no bucket is given"},
 	} {
 		t.Run(name, func(t *testing.T) {

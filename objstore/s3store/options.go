@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,6 +22,7 @@ const (
 	openPatience    = 10 * time.Second // a server that does not answer at the start is reported soon
 
 	maxPrefix = objstore.MaxKey / 2
+	maxOwner  = 64
 )
 
 // Options say where a store is. ParseURL makes them from a URL.
@@ -33,6 +35,10 @@ type Options struct {
 
 	PartMin    int64 // the smallest part the server takes before the last; 0 tries it out
 	EqualParts bool  // all parts but the last must have one size
+
+	// Owner names who opens the store, in up to 64 letters and digits. What an earlier process of this owner left behind when it was killed in its
+	// start is removed at once, and not only when it is old. Who opens the same place at the same time has another name. "" is nobody else's.
+	Owner string
 
 	Credentials aws.CredentialsProvider // nil is the SDK's usual chain
 	Patience    time.Duration           // how long calls are repeated whose context has no deadline; 0 is 5 min
@@ -68,6 +74,9 @@ func (o Options) check() error {
 		return errors.New("the smallest part is negative")
 	case len(o.Prefix) > maxPrefix:
 		return fmt.Errorf("the prefix is longer than %d bytes", maxPrefix)
+	}
+	if o.Owner != "" && (strings.Contains(o.Owner, "/") || objstore.ValidKey(probeName+o.Owner) != nil || len(o.Owner) > maxOwner) {
+		return fmt.Errorf("the owner %q is no name of up to %d letters and digits", o.Owner, maxOwner)
 	}
 	if o.Prefix != "" {
 		if err := objstore.ValidKey(o.Prefix); err != nil {

@@ -33,8 +33,8 @@ type probe struct {
 func (s *Store) probe(ctx context.Context) error {
 	o := s.begin(ctx, 0)
 	defer o.end()
-	p := &probe{s: s, o: o, key: s.base + probeName + strings.ToLower(rand.Text()[:16]), body: []byte(strings.Repeat("tote\n", 200))}
-	if err := p.reach(); err != nil {
+	p := &probe{s: s, o: o, key: s.probeKey(), body: []byte(strings.Repeat("tote\n", 200))}
+	if err := p.sweep(o); err != nil {
 		return p.explain(err)
 	}
 	defer p.clean(ctx)
@@ -67,28 +67,50 @@ func (p *probe) explain(err error) error {
 	return p.s.advise(err)
 }
 
-// reach finds out whether server, bucket and rights are there at all, and sweeps up behind probes that were killed.
-func (p *probe) reach() error {
+// probeKey is where the store tries things out.
+func (s *Store) probeKey() string {
+	owner := s.opts.Owner
+	if owner == "" {
+		owner = strings.ToLower(rand.Text()[:16])
+	}
+	return s.base + probeName + owner
+}
+
+// sweep removes what probes left behind that were killed, or were never told that something was begun for them. At the start it also finds out
+// whether server, bucket and rights are there at all.
+func (p *probe) sweep(o *op) error {
 	in := &s3.ListObjectsV2Input{Bucket: &p.s.opts.Bucket, Prefix: aws.String(p.s.base + probeName)}
-	out, err := p.s.client.ListObjectsV2(p.o.ctx, in)
+	out, err := p.s.client.ListObjectsV2(o.ctx, in)
 	if err != nil {
 		return err
 	}
 	for _, object := range out.Contents {
-		if time.Since(aws.ToTime(object.LastModified)) > probeAge {
-			p.remove(p.o.ctx, aws.ToString(object.Key))
+		if key := aws.ToString(object.Key); p.stale(key, object.LastModified) {
+			p.remove(o.ctx, key)
 		}
 	}
-	uploads, err := p.s.client.ListMultipartUploads(p.o.ctx, &s3.ListMultipartUploadsInput{Bucket: in.Bucket, Prefix: in.Prefix})
+	uploads, err := p.s.client.ListMultipartUploads(o.ctx, &s3.ListMultipartUploadsInput{Bucket: in.Bucket, Prefix: in.Prefix})
 	if err != nil {
 		return err
 	}
 	for _, u := range uploads.Uploads {
-		if time.Since(aws.ToTime(u.Initiated)) > probeAge {
-			_ = p.s.abandon(p.o, aws.ToString(u.Key), aws.ToString(u.UploadId)) // the next probe tries again
+		if key := aws.ToString(u.Key); p.stale(key, u.Initiated) {
+			p.end(o, key, aws.ToString(u.UploadId))
 		}
 	}
 	return nil
+}
+
+// stale tells whether nobody needs a key any more: one of this owner, who has no other probe, or of one that must be dead by now.
+func (p *probe) stale(key string, since *time.Time) bool {
+	return key == p.key || strings.HasPrefix(key, p.key+"/") || time.Since(aws.ToTime(since)) > probeAge
+}
+
+// end ends an upload. One that stays is found by the next probe.
+func (p *probe) end(o *op, key, id string) {
+	if err := p.s.abandon(o, key, id); err != nil && outcome(err) != errNoUpload {
+		p.s.opts.Logger.Warn("an upload of the s3 probe is left", "key", key, "err", describe(err))
+	}
 }
 
 // put puts the probe object, perhaps only where there is none, with the given checksum or none.
@@ -162,17 +184,14 @@ func onlyTemporary(err error) error {
 func (p *probe) clean(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTimeout)
 	defer cancel()
+	o := p.s.begin(ctx, 0)
+	defer o.end()
 	if p.upload != "" {
-		o := p.s.begin(ctx, 0)
-		defer o.end()
-		if err := p.s.abandon(o, p.key, p.upload); err != nil {
-			p.s.opts.Logger.Warn("an upload of the s3 probe is left", "key", p.key, "err", describe(err))
-		}
+		p.end(o, p.key, p.upload)
 	}
-	if !p.s.caps.TreeKeys {
-		p.remove(ctx, p.key+"/x")
+	if err := p.sweep(o); err != nil {
+		p.s.opts.Logger.Warn("what the s3 probe made may be left", "key", p.key, "err", describe(err))
 	}
-	p.remove(ctx, p.key)
 }
 
 func (p *probe) remove(ctx context.Context, key string) {

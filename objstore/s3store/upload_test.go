@@ -348,6 +348,23 @@ func TestCopyPart_Carries(t *testing.T) {
 	}
 }
 
+// TestCopyPart_Whole: an object that is too short for a part is copied on the server all the same.
+func TestCopyPart_Whole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, s := newFake(t)
+		s.caps.MinPart = 16
+		f.replace("src", "0123456789")
+		u, _ := twoParts(t, s)
+		p, err := u.CopyPart(t.Context(), 1, "src", 0, 10)
+		if err == nil {
+			_, err = u.Complete(t.Context(), []objstore.Part{p})
+		}
+		if got, _ := f.object("a"); err != nil || string(got) != "0123456789" || f.seen("Get") != 0 {
+			t.Errorf("%q, error %v, %d reads", got, err, f.seen("Get"))
+		}
+	})
+}
+
 // TestCopyPart_LooksOnce: many ranges of one source cost one look at it.
 func TestCopyPart_LooksOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
