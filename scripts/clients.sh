@@ -20,6 +20,8 @@ if [ ${#missing[@]} -gt 0 ]; then
 		exit 1
 	}
 fi
+# The browser that opens the page at /docs: some 400 MB, a minute. Other systems have it under other names; there that one test skips.
+command -v chromium >/dev/null || scripts/need.sh chromium || echo "without chromium the page at /docs is not tested" >&2
 
 for lock in integration/clients/*/package-lock.json; do
 	[ -e "$lock" ] || continue

@@ -10,6 +10,7 @@ import (
 
 	"tote/davserver"
 	"tote/restapi"
+	"tote/restapi/apidoc"
 )
 
 const (
@@ -27,6 +28,7 @@ type site struct {
 	sessions  sessions
 	clients   *clientLogin
 	dav, rest http.Handler
+	docs      http.Handler
 	health    *health
 	publicURL string
 	log       *slog.Logger
@@ -52,6 +54,8 @@ func (s *site) route(w http.ResponseWriter, r *http.Request) {
 		s.dav.ServeHTTP(w, r)
 	case restapi.Handles(p):
 		s.rest.ServeHTTP(w, r)
+	case apidoc.Handles(p): // for everybody: it has no secrets
+		s.docs.ServeHTTP(w, r)
 	case p == "/healthz":
 		s.health.alive(w, r)
 	case p == "/readyz":

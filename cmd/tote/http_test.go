@@ -58,6 +58,10 @@ func TestRoutes(t *testing.T) {
 		body               string // part of it
 	}{
 		{"GET", "/", "", 200, "Content-Security-Policy: default-src 'none'", "inventory/binaries"},
+		{"GET", "/docs", "", 200, "Content-Security-Policy: default-src 'none'", "tote REST APIs"},
+		{"GET", "/docs/page.js", "", 200, "Content-Type: text/javascript", "openapi.json"},
+		{"GET", "/openapi.json", "", 200, "Content-Type: application/json", `"openapi": "3.1.0"`},
+		{"POST", "/openapi.json", "", 405, "Allow: GET, HEAD", ""},
 		{"GET", "/healthz", "", 200, "", "ok"},
 		{"GET", "/readyz", "", 200, "", "database ok"},
 		{"GET", "/nowhere", "", 404, "", "nothing is served here"},

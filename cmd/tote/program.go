@@ -18,6 +18,7 @@ import (
 	"tote/fs"
 	"tote/objstore"
 	"tote/restapi"
+	"tote/restapi/apidoc"
 )
 
 // memoryLimit makes the garbage collector work harder before the server's memory reaches 150 MiB. GOMEMLIMIT overrides it.
@@ -242,6 +243,7 @@ func (p *Program) site() *site {
 		clients:   newClientLogin(p.login, p.core.db, &p.Config),
 		dav:       davserver.New(p.core.fs, davserver.Options{Prefix: davPrefix, Logger: p.Log}),
 		rest:      p.rest,
+		docs:      apidoc.New(),
 		health:    &health{db: p.core.db, staging: p.data.file(stagingDir), mount: p.mount},
 		publicURL: p.Config.PublicURL,
 		log:       p.Log,
