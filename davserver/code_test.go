@@ -50,7 +50,7 @@ func TestOptions(t *testing.T) {
 	s.want(201, "MKCOL", "/dav/d", "")
 	for path, allow := range map[string]string{"/dav/f": allowFile, "/dav/d": allowCollection, "/dav/": allowRoot, "/dav/none": allowAbsent} {
 		got := s.want(200, "OPTIONS", path, "")
-		if got.Get("Allow") != allow || got.Get("DAV") != "1, 2, 3" || got.Get("MS-Author-Via") != "DAV" {
+		if got.Get("Allow") != allow || got.Get("DAV") != "1, 2, 3, sabredav-partialupdate" || got.Get("MS-Author-Via") != "DAV" {
 			t.Errorf("%s: %v", path, got.Header)
 		}
 		for m := range strings.SplitSeq(allow, ", ") { // what is allowed is served

@@ -28,6 +28,7 @@ func (q *request) get() error {
 	safeContent(head)
 	head.Set("ETag", info.ETag())
 	head.Set("Content-Type", info.ContentType())
+	sendDigests(head, rd.Digests())
 	c := &content{rd: rd}
 	http.ServeContent(&sender{ResponseWriter: q.w, c: c}, q.r, "", info.ModTime(), c)
 	if c.err != nil {

@@ -13,6 +13,10 @@ func (q *request) mkcol() error {
 	if q.r.ContentLength != 0 {
 		return refuse(http.StatusUnsupportedMediaType, "MKCOL takes no body")
 	}
+	mtime, err := ocMtime(q.r.Header.Get("X-OC-Mtime"))
+	if err != nil {
+		return err
+	}
 	cur, err := q.current()
 	if err != nil {
 		return q.missingParent(err)
@@ -23,16 +27,17 @@ func (q *request) mkcol() error {
 	if cur == nil && q.locked() {
 		return fs.ErrLocked
 	}
-	return q.library()
+	return q.library(func() { q.stamp(q.path, mtime) })
 }
 
 // library hands the request to x/net/webdav's Handler over this request's view of the core. The If header was evaluated here and is taken
-// away: the library would mistake a token on another resource for permission. The errors it flattens are put right afterwards.
-func (q *request) library() error {
+// away: the library would mistake a token on another resource for permission. The errors it flattens are put right afterwards; done is called between
+// success and the answer.
+func (q *request) library(done func()) error {
 	r := q.r.Clone(q.ctx)
 	r.Header.Del("If")
 	r.Body, r.ContentLength = q.r.Body, q.r.ContentLength
-	c := &corrector{ResponseWriter: q.w}
+	c := &corrector{ResponseWriter: q.w, done: done}
 	h := webdav.Handler{Prefix: q.h.opts.Prefix, FileSystem: &fileSystem{q: q, c: c}, LockSystem: &lockSystem{q: q, c: c}}
 	h.ServeHTTP(c, r)
 	return c.verdict(q.r.Method)
@@ -41,8 +46,9 @@ func (q *request) library() error {
 // corrector remembers the last error of the core and holds back the status that the library makes of it.
 type corrector struct {
 	http.ResponseWriter
-	err    error // last one that the core returned
-	status int   // of an answer held back
+	done   func() // nil: nothing is left to do
+	err    error  // last one that the core returned
+	status int    // of an answer held back
 }
 
 // keep remembers err and returns it in the form the library understands: a bare errno, since it does not look through wrapping.
@@ -59,6 +65,9 @@ func (c *corrector) WriteHeader(status int) {
 	if status >= http.StatusBadRequest {
 		c.status = status
 		return
+	}
+	if c.done != nil {
+		c.done()
 	}
 	c.ResponseWriter.WriteHeader(status)
 }

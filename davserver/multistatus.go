@@ -11,7 +11,10 @@ import (
 func (p *propfinder) entry(e *entry) {
 	b := append(p.out.buf, "<D:response><D:href>"...)
 	b = p.q.h.appendHref(b, e.path, e.info.IsDir())
-	b = append(b, "</D:href><D:propstat><D:prop>"...)
+	b = append(b, "</D:href>"...)
+	start := len(b)
+	b = append(b, "<D:propstat><D:prop>"...)
+	none := len(b)
 	p.miss = p.miss[:0]
 	for i := range p.want.live {
 		b = p.live(b, &p.want.live[i], e)
@@ -22,9 +25,18 @@ func (p *propfinder) entry(e *entry) {
 	for _, n := range p.want.dead {
 		b = p.namedDead(b, n, e)
 	}
-	b = appendStatus(append(b, "</D:prop>"...), http.StatusOK)
-	b = append(b, "</D:propstat>"...)
-	if len(p.miss) > 0 && !p.want.minimal {
+	missing := len(p.miss) > 0 && !p.want.minimal
+	switch {
+	case len(b) > none:
+		b = appendStatus(append(b, "</D:prop>"...), http.StatusOK)
+		b = append(b, "</D:propstat>"...)
+	case missing:
+		b = b[:start]
+	default: // a response has one propstat at least
+		b = appendStatus(append(b[:start], "<D:propstat><D:prop/>"...), http.StatusOK)
+		b = append(b, "</D:propstat>"...)
+	}
+	if missing {
 		b = append(append(b, "<D:propstat><D:prop>"...), p.miss...)
 		b = appendStatus(append(b, "</D:prop>"...), http.StatusNotFound)
 		b = append(b, "</D:propstat>"...)
@@ -62,7 +74,7 @@ func (p *propfinder) live(b []byte, l *liveProp, e *entry) []byte {
 func (p *propfinder) allDead(b []byte, e *entry) []byte {
 	for _, d := range e.dead {
 		n, inner, ok := fromProperty(d)
-		if !ok || n.Space == toteNS && !p.want.names || slices.Contains(p.want.dead, n) {
+		if !ok || n == displayName || n.Space == toteNS && !p.want.names || slices.Contains(p.want.dead, n) {
 			continue
 		}
 		if p.want.names {

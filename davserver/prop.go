@@ -19,13 +19,13 @@ const toteNS = "urn:tote:properties"
 // deadPrefix marks the XML namespaces that would collide with spaces the core uses for itself.
 const deadPrefix = "xmlns:"
 
-// spaceOf is where the properties of an XML namespace are kept. Most namespaces are their own space; the core's own spaces ("" and
-// "c8y") hold JSON and must not be reached under their names.
+// spaceOf is where the properties of an XML namespace are kept. Most namespaces are their own space; the core's own spaces ("" those
+// of REST and of digests) hold other things and must not be reached under their names.
 func spaceOf(ns string) string {
 	switch {
 	case ns == toteNS:
 		return ""
-	case ns == "" || ns == "c8y" || strings.HasPrefix(ns, deadPrefix):
+	case ns == "" || ns == fs.SpaceManaged || ns == fs.SpaceDigests || strings.HasPrefix(ns, deadPrefix):
 		return deadPrefix + ns
 	}
 	return ns
@@ -36,7 +36,7 @@ func nsOf(space string) (ns string, ok bool) {
 	switch space {
 	case "":
 		return toteNS, true
-	case "c8y":
+	case fs.SpaceManaged, fs.SpaceDigests:
 		return "", false
 	}
 	return strings.TrimPrefix(space, deadPrefix), true
@@ -117,12 +117,19 @@ func liveProps() []liveProp {
 		{name: dav("quota-available-bytes"), dir: true, add: addAvailable},
 		{name: dav("quota-used-bytes"), dir: true, add: addUsed},
 		{name: name{Space: msNS, Local: "Win32LastModifiedTime"}, add: addModified},
+		{name: name{Space: msNS, Local: "Win32CreationTime"}, add: addWin32Created},
 	}
 }
 
+// displayName is a live property that a client may set (RFC 4918 section 15.2); what it sets is kept like a dead one.
+var displayName = dav("displayname")
+
 // protected tells whether a client may not set a property itself. Setting one of the times is another matter: see settable.
 func protected(n name) bool {
-	return slices.ContainsFunc(liveProps(), func(p liveProp) bool { return p.name == n })
+	if n == displayName {
+		return false
+	}
+	return n == ocChecksums || slices.ContainsFunc(liveProps(), func(p liveProp) bool { return p.name == n })
 }
 
 // of tells whether the resource has the property.
@@ -138,7 +145,15 @@ func addResourceType(b []byte, e *entry) []byte {
 	return b
 }
 
-func addDisplayName(b []byte, e *entry) []byte { return appendText(b, e.info.Name()) }
+// addDisplayName shows the name that somebody gave the resource for display, else the one in its URL.
+func addDisplayName(b []byte, e *entry) []byte {
+	for i := range e.dead {
+		if p := &e.dead[i]; p.Space == davNS && p.Name == displayName.Local {
+			return append(b, p.Value...)
+		}
+	}
+	return appendText(b, e.info.Name())
+}
 
 func addLength(b []byte, e *entry) []byte { return strconv.AppendInt(b, e.info.Size(), 10) }
 
@@ -151,6 +166,10 @@ func addModified(b []byte, e *entry) []byte {
 // addCreated leaves the fraction out: clients choke on it.
 func addCreated(b []byte, e *entry) []byte {
 	return e.info.Created().UTC().AppendFormat(b, "2006-01-02T15:04:05Z")
+}
+
+func addWin32Created(b []byte, e *entry) []byte {
+	return e.info.Created().UTC().AppendFormat(b, http.TimeFormat)
 }
 
 func addLocks(b []byte, e *entry) []byte {
@@ -185,25 +204,39 @@ func addUsed(b []byte, e *entry) []byte {
 	return strconv.AppendUint(b, (st.Blocks-st.Bfree)*uint64(st.Bsize), 10)
 }
 
-// settable reads the new modification time out of a property that stands for it: getlastmodified, the Unix seconds of lastmodified that
-// sync tools send, and the one that Windows sets. ok is false for other properties.
-func settable(n name, value string) (ns int64, ok bool, err error) {
+// stamp names the time of a resource that a property stands for.
+type stamp int
+
+const (
+	noStamp stamp = iota
+	modified
+	born
+)
+
+// stampOf tells which time a property sets: getlastmodified, the Unix seconds of lastmodified that sync tools send, and those that Windows sets.
+func stampOf(n name) stamp {
 	switch n {
 	case dav("getlastmodified"), dav("lastmodified"), name{Space: msNS, Local: "Win32LastModifiedTime"}:
-	default:
-		return 0, false, nil
+		return modified
+	case dav("creationdate"), name{Space: msNS, Local: "Win32CreationTime"}:
+		return born
 	}
+	return noStamp
+}
+
+// parseStamp reads a time in any of the forms that clients use: HTTP, RFC 3339, Unix seconds.
+func parseStamp(value string) (ns int64, err error) {
 	value = strings.TrimSpace(value)
 	if t, err := http.ParseTime(value); err == nil && t.Unix() > 0 && t.Unix() < maxUnix {
-		return t.UnixNano(), true, nil
+		return t.UnixNano(), nil
 	}
 	if t, err := time.Parse(time.RFC3339, value); err == nil && t.Unix() > 0 && t.Unix() < maxUnix {
-		return t.UnixNano(), true, nil
+		return t.UnixNano(), nil
 	}
 	if value != "" {
 		if ns, err = ocMtime(value); err == nil {
-			return ns, true, nil
+			return ns, nil
 		}
 	}
-	return 0, true, refuse(http.StatusConflict, "the value is not a time")
+	return 0, refuse(http.StatusConflict, "the value is not a time")
 }

@@ -3,7 +3,6 @@ package davserver
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"tote/fs"
 )
@@ -15,6 +14,8 @@ type wanted struct {
 	live    []liveProp // to look at for every entry
 	dead    []name     // asked for by name
 	anyDead bool       // the dead properties of every entry must be read
+	shown   bool       // displayname is asked for by name
+	sums    bool       // and oc:checksums
 	locks   bool       // the locks must be read
 	minimal bool       // Prefer: return=minimal (RFC 8144) leaves out what is not there
 }
@@ -36,7 +37,7 @@ func (q *request) propfind() error {
 	if err := q.precheck(&cur); err != nil {
 		return err
 	}
-	p := &propfinder{q: q, want: w, out: &stream{w: q.w, code: http.StatusMultiStatus}}
+	p := &propfinder{q: q, want: w, out: newStream(q.w, q.r)}
 	if d == depthInfinity {
 		p.left, p.out.w = q.h.opts.MaxInfinite, nil // nothing is sent before it is known to fit
 	}
@@ -45,7 +46,7 @@ func (q *request) propfind() error {
 
 // wanted reads the body; none means allprop.
 func (q *request) wanted() (*wanted, error) {
-	w := &wanted{minimal: strings.Contains(q.r.Header.Get("Prefer"), "return=minimal")}
+	w := &wanted{minimal: q.minimal()}
 	body, err := parseXML(q.r.Body)
 	if err != nil {
 		return nil, err
@@ -89,7 +90,8 @@ func (w *wanted) choose(prop *element) {
 			}
 		}
 	}
-	w.anyDead = w.anyDead || len(w.dead) > 0
+	w.anyDead = w.anyDead || len(w.dead) > 0 || asked[displayName]
+	w.shown, w.sums = asked[displayName], asked[ocChecksums]
 	for _, p := range live {
 		if w.names || asked[p.name] || w.all && p.all {
 			w.live = append(w.live, p)
@@ -202,6 +204,14 @@ func (p *propfinder) tree(root *fs.Info) error {
 
 // entries writes one page. dir is the path of their directory, or with named false the path of the only entry itself.
 func (p *propfinder) entries(dir string, infos []fs.Info, named bool) error {
+	if p.want.anyDead && len(infos) > deadPage {
+		for part := range slices.Chunk(infos, deadPage) {
+			if err := p.entries(dir, part, named); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	dead, err := p.deadOf(infos)
 	if err != nil {
 		return err
@@ -218,32 +228,57 @@ func (p *propfinder) entries(dir string, infos []fs.Info, named bool) error {
 	return nil
 }
 
-// deadOf reads the dead properties of a page, if anybody asked for one. Named ones take a query for each namespace; all of them take one for
-// each entry.
+// deadPage is how many entries' dead properties are held at once.
+const deadPage = 64
+
+// deadOf reads the dead properties of a page, if anybody asked for one.
 func (p *propfinder) deadOf(infos []fs.Info) (map[fs.Ino][]fs.Property, error) {
 	if !p.want.anyDead {
 		return nil, nil
 	}
-	all := make(map[fs.Ino][]fs.Property)
-	if spaces := p.want.spaces(); len(spaces) > 0 && len(spaces) < len(infos) {
-		return all, p.deadIn(spaces, infos, all)
-	}
+	inos := make([]fs.Ino, len(infos))
 	for i := range infos {
-		props, err := p.q.h.fsys.Props(p.q.ctx, p.q.actor, infos[i].Ino())
-		if err != nil {
-			return nil, err
-		}
-		all[infos[i].Ino()] = props
+		inos[i] = infos[i].Ino()
 	}
-	return all, nil
+	if p.want.all || p.want.names {
+		all, err := p.q.h.fsys.AllPropsOf(p.q.ctx, p.q.actor, inos)
+		if err == nil && p.want.sums {
+			err = p.checksums(inos, all)
+		}
+		return all, err
+	}
+	all := make(map[fs.Ino][]fs.Property)
+	err := p.deadIn(p.want.spaces(), inos, all)
+	if err == nil && p.want.sums {
+		err = p.checksums(inos, all)
+	}
+	return all, err
 }
 
-// spaces lists where the dead properties asked for by name are kept; none when all of them are wanted.
-func (w *wanted) spaces() []string {
-	if w.all || w.names {
-		return nil
+// checksums adds the property oc:checksums of those that have it.
+func (p *propfinder) checksums(inos []fs.Ino, all map[fs.Ino][]fs.Property) error {
+	kept, err := p.q.h.fsys.PropsOf(p.q.ctx, p.q.actor, inos, fs.SpaceDigests)
+	if err != nil || len(kept) == 0 {
+		return err
 	}
+	sums, err := p.q.h.fsys.SumsOf(p.q.ctx, p.q.actor, inos)
+	if err != nil {
+		return err
+	}
+	for ino, props := range kept {
+		if d := fs.DigestsOf(props[0], sums[ino]); d != "" {
+			all[ino] = append(all[ino], fs.Property{Space: ocNS, Name: ocChecksums.Local, Value: string(appendChecksums(nil, d))})
+		}
+	}
+	return nil
+}
+
+// spaces lists where the dead properties asked for by name are kept.
+func (w *wanted) spaces() []string {
 	var spaces []string
+	if w.shown {
+		spaces = append(spaces, davNS)
+	}
 	for _, n := range w.dead {
 		if s := spaceOf(n.Space); !slices.Contains(spaces, s) {
 			spaces = append(spaces, s)
@@ -253,11 +288,7 @@ func (w *wanted) spaces() []string {
 }
 
 // deadIn reads the properties of some spaces for a whole page.
-func (p *propfinder) deadIn(spaces []string, infos []fs.Info, all map[fs.Ino][]fs.Property) error {
-	inos := make([]fs.Ino, len(infos))
-	for i := range infos {
-		inos[i] = infos[i].Ino()
-	}
+func (p *propfinder) deadIn(spaces []string, inos []fs.Ino, all map[fs.Ino][]fs.Property) error {
 	for _, s := range spaces {
 		some, err := p.q.h.fsys.PropsOf(p.q.ctx, p.q.actor, inos, s)
 		if err != nil {

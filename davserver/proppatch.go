@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"strings"
 
 	"golang.org/x/net/webdav"
 
@@ -13,8 +14,8 @@ import (
 // maxProp bounds the value of one dead property.
 const maxProp = 64 << 10
 
-// proppatch is x/net/webdav's, with two exceptions: the conditions are checked here, and a body that names DAV:getlastmodified is answered
-// here, because x/net protects that property before it asks the file. Both ways end in patch.
+// proppatch sets and removes properties, all or none, in one transaction with the conditions. A client that asks for a minimal answer gets none when
+// all went well (RFC 8144 section 2.2).
 func (q *request) proppatch() error {
 	cur, err := q.stat(q.path)
 	if err != nil {
@@ -34,24 +35,31 @@ func (q *request) proppatch() error {
 	if err != nil {
 		return err
 	}
-	if mentions(patches, dav("getlastmodified")) {
-		return q.ownProppatch(&cur, patches)
-	}
-	q.r.Body = io.NopCloser(bytes.NewReader(raw))
-	return q.library()
-}
-
-// ownProppatch answers without the library.
-func (q *request) ownProppatch(cur *fs.Info, patches []webdav.Proppatch) error {
-	stats, err := q.patch(cur, patches)
+	stats, err := q.patch(&cur, patches)
 	if err != nil {
 		return err
 	}
-	s := stream{w: q.w, code: http.StatusMultiStatus, buf: []byte(multiOpen)}
-	s.buf = q.h.appendPropstats(s.buf, q.h.href(q.path, cur.IsDir()), stats)
+	if q.minimal() && len(stats) == 1 && stats[0].Status == http.StatusOK {
+		q.w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	s := newStream(q.w, q.r)
+	s.buf = q.h.appendPropstats([]byte(multiOpen), q.h.href(q.path, cur.IsDir()), stats)
 	s.buf = append(s.buf, multiClose...)
 	s.finish()
 	return nil
+}
+
+// minimal tells whether the client wants no more than it needs (RFC 8144), and says that it gets that.
+func (q *request) minimal() bool {
+	for p := range strings.SplitSeq(strings.Join(q.r.Header.Values("Prefer"), ","), ",") {
+		p, _, _ = strings.Cut(p, ";")
+		if strings.EqualFold(strings.ReplaceAll(strings.TrimSpace(p), `"`, ""), "return=minimal") {
+			q.w.Header().Set("Preference-Applied", "return=minimal")
+			return true
+		}
+	}
+	return false
 }
 
 // proppatches reads <propertyupdate> in document order.
@@ -85,30 +93,18 @@ func proppatches(raw []byte) ([]webdav.Proppatch, error) {
 	return patches, nil
 }
 
-// mentions tells whether n is set or removed.
-func mentions(patches []webdav.Proppatch, n name) bool {
-	for _, p := range patches {
-		for _, one := range p.Props {
-			if one.XMLName == n {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // change is what a PROPPATCH comes down to.
 type change struct {
 	order []name
 	dead  map[name]*fs.Property // nil value: remove
-	mtime int64                 // 0: keep
-	bad   map[name]int          // status of what is refused
+	times map[stamp]int64
+	bad   map[name]int // status of what is refused
 }
 
 // patch applies all of patches or none. Statuses: 403 for a protected property, 409 for a time that is none, 507 for a value that is too
 // long, 424 for the innocent rest.
 func (q *request) patch(info *fs.Info, patches []webdav.Proppatch) ([]webdav.Propstat, error) {
-	c := change{dead: map[name]*fs.Property{}, bad: map[name]int{}}
+	c := change{dead: map[name]*fs.Property{}, times: map[stamp]int64{}, bad: map[name]int{}}
 	for _, p := range patches {
 		for _, one := range p.Props {
 			c.take(one.XMLName, string(one.InnerXML), p.Remove)
@@ -129,20 +125,28 @@ func (c *change) take(n name, inner string, remove bool) {
 		c.order = append(c.order, n)
 	}
 	c.dead[n] = nil
-	mtime, isTime, err := settable(n, plainText(inner))
+	at := stampOf(n)
 	switch {
-	case isTime && remove, !isTime && protected(n):
+	case at != noStamp && remove, at == noStamp && protected(n):
 		c.bad[n] = http.StatusForbidden
-	case isTime && err != nil:
-		c.bad[n] = http.StatusConflict
-	case isTime:
-		c.mtime = mtime
+	case at != noStamp:
+		c.takeTime(n, at, plainText(inner))
 	case len(inner) > maxProp:
 		c.bad[n] = http.StatusInsufficientStorage
 	case !remove:
 		p := toProperty(n, inner)
 		c.dead[n] = &p
 	}
+}
+
+// takeTime adds a time.
+func (c *change) takeTime(n name, at stamp, value string) {
+	ns, err := parseStamp(value)
+	if err != nil {
+		c.bad[n] = http.StatusConflict
+		return
+	}
+	c.times[at] = ns
 }
 
 // refused is the answer when anything was bad.
@@ -178,27 +182,24 @@ func properties(names []name) []webdav.Property {
 	return props
 }
 
-// apply writes the dead properties in one transaction; the time, which cannot fail for the file's sake once they went in, follows.
+// apply writes the properties and times in one transaction.
 func (q *request) apply(info *fs.Info, c *change) error {
-	var set, remove []fs.Property
+	p := fs.NodePatch{Cond: q.conds.cond()}
 	for _, n := range c.order {
-		if _, isTime, _ := settable(n, ""); isTime {
+		if stampOf(n) != noStamp {
 			continue
 		}
-		if p := c.dead[n]; p != nil {
-			set = append(set, *p)
+		if set := c.dead[n]; set != nil {
+			p.Set = append(p.Set, *set)
 		} else {
-			remove = append(remove, toProperty(n, ""))
+			p.Remove = append(p.Remove, toProperty(n, ""))
 		}
 	}
-	if len(set)+len(remove) > 0 {
-		if err := q.h.fsys.PatchProps(q.ctx, q.actor, info.Ino(), set, remove); err != nil {
-			return err
-		}
+	if ns, ok := c.times[modified]; ok {
+		p.Mtime = &ns
 	}
-	if c.mtime == 0 {
-		return nil
+	if ns, ok := c.times[born]; ok {
+		p.Btime = &ns
 	}
-	_, err := q.h.fsys.SetAttr(q.ctx, q.actor, info.Ino(), fs.SetAttr{Mtime: &c.mtime}, nil)
-	return err
+	return q.h.fsys.PatchNode(q.ctx, q.actor, info.Ino(), p)
 }

@@ -18,27 +18,57 @@ func (q *request) put() error {
 	if err != nil {
 		return err
 	}
-	if err := q.putCheck(); err != nil {
+	cur, err := q.putCheck()
+	if err != nil {
 		return err
 	}
+	if v := q.r.Header.Get("Content-Range"); v != "" {
+		return q.putRange(v, cur, o)
+	}
+	return q.putWhole(o)
+}
+
+// putRange is a PUT of a part of the file, as Apache takes it. Whoever ignored Content-Range would replace a whole file by a fragment; a range that is
+// all of a new file is a plain PUT.
+func (q *request) putRange(v string, cur *fs.Info, o fs.CommitOptions) error {
+	at, err := contentRange(v)
+	switch {
+	case err != nil:
+		return err
+	case cur != nil:
+		return q.overlay(at)
+	case at.off != 0 || at.total >= 0 && at.total != at.length || o.ExpectSize >= 0 && o.ExpectSize != at.length:
+		return badRange("Content-Range")
+	}
+	o.ExpectSize = at.length
+	return q.putWhole(o)
+}
+
+// putWhole takes the body as the file's content.
+func (q *request) putWhole(o fs.CommitOptions) error {
 	w, err := q.h.fsys.NewWriter(q.ctx, q.actor, fs.Target{Path: q.path})
 	if err != nil {
 		return q.missingParent(err)
 	}
 	defer w.Abort()
+	sums, err := digests(q.r.Header)
+	if err != nil {
+		return err
+	}
 	body := &bodyReader{r: q.r.Body}
-	if _, err := w.ReadFrom(body); err != nil {
+	if _, err := w.ReadFrom(through(body, sums)); err != nil {
 		return body.blame(err)
+	}
+	if o.Digests, err = verify(sums); err != nil {
+		return err
 	}
 	info, created, err := w.Commit(q.ctx, o)
 	if err != nil {
 		return q.missingParent(err)
 	}
-	head := q.w.Header()
-	head.Set("ETag", info.ETag())
-	head.Set("Last-Modified", httpTime(info.ModTime()))
+	q.validators(&info)
 	if o.Mtime != 0 {
-		head.Set("X-OC-Mtime", "accepted")
+		q.w.Header().Set("X-OC-Mtime", "accepted")
 	}
 	q.created(created)
 	return nil
@@ -53,13 +83,10 @@ func (q *request) created(isNew bool) {
 	q.w.WriteHeader(http.StatusNoContent)
 }
 
-// putOptions reads the headers. Content-Range is refused because whoever ignores it replaces a whole file by a fragment.
+// putOptions reads the headers.
 func (q *request) putOptions() (fs.CommitOptions, error) {
 	o := fs.CommitOptions{Cond: q.conds.cond(), ExpectSize: q.r.ContentLength, ContentType: q.contentType()}
 	head := q.r.Header
-	if head.Get("Content-Range") != "" {
-		return o, refuse(http.StatusBadRequest, "a part of a file cannot be PUT: send the whole file without Content-Range")
-	}
 	if v := head.Get("X-Expected-Entity-Length"); v != "" {
 		n, err := strconv.ParseInt(v, 10, 64)
 		if err != nil || n < 0 || o.ExpectSize >= 0 && o.ExpectSize != n {
@@ -107,21 +134,21 @@ func (q *request) contentType() string {
 }
 
 // putCheck refuses before the body is read: with Expect: 100-continue the client never sends it.
-func (q *request) putCheck() error {
+func (q *request) putCheck() (*fs.Info, error) {
 	cur, err := q.current()
 	if err != nil {
-		return q.missingParent(err)
+		return nil, q.missingParent(err)
 	}
 	if q.path == "/" || strings.HasSuffix(q.r.URL.Path, "/") || cur != nil && cur.IsDir() {
-		return refuse(http.StatusMethodNotAllowed, "a collection cannot be PUT: make it with MKCOL")
+		return nil, refuse(http.StatusMethodNotAllowed, "a collection cannot be PUT: make it with MKCOL")
 	}
 	if err := q.precheck(cur); err != nil {
-		return err
+		return nil, err
 	}
 	if q.locked() {
-		return fs.ErrLocked
+		return nil, fs.ErrLocked
 	}
-	return nil
+	return cur, nil
 }
 
 // missingParent turns "not found" into 409, which is what RFC 4918 wants when the collection above a new resource is missing.

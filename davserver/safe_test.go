@@ -115,7 +115,7 @@ func TestPutRefused(t *testing.T) {
 		code             int
 		headers          []string
 	}{
-		{"content-range", "/dav/f", "abc", 400, []string{"Content-Range: bytes 3-5/10"}},
+		{"content-range", "/dav/f", "abc", 400, []string{"Content-Range: bytes 3-5/11"}},
 		{"expected length too long", "/dav/f", "abc", 400, []string{"X-Expected-Entity-Length: 10"}},
 		{"expected length nonsense", "/dav/f", "abc", 400, []string{"X-Expected-Entity-Length: -3"}},
 		{"bad mtime", "/dav/f", "abc", 400, []string{"X-OC-Mtime: yesterday"}},

@@ -84,7 +84,9 @@ func (q *request) dispatch() error {
 		return q.lock()
 	case "UNLOCK":
 		return q.unlock()
-	case http.MethodPost, http.MethodPatch, "REPORT", "SEARCH", "ACL":
+	case http.MethodPatch:
+		return q.patchFile()
+	case http.MethodPost, "REPORT", "SEARCH", "ACL":
 		return refuse(http.StatusMethodNotAllowed, "this method is not served here")
 	}
 	return refuse(http.StatusNotImplemented, "unknown method")

@@ -39,6 +39,10 @@ func (q *request) copyMove() error {
 	if err != nil {
 		return err
 	}
+	mtime, err := ocMtime(q.r.Header.Get("X-OC-Mtime"))
+	if err != nil {
+		return err
+	}
 	recursive, err := q.source()
 	if err != nil {
 		return err
@@ -50,8 +54,25 @@ func (q *request) copyMove() error {
 	if err != nil {
 		return q.missingParent(err)
 	}
+	q.stamp(dst, mtime)
 	q.created(isNew)
 	return nil
+}
+
+// stamp gives what a request has made the time that came with it, and tells the client. What was made stays, if that is not possible.
+func (q *request) stamp(path string, mtime int64) {
+	if mtime == 0 {
+		return
+	}
+	info, err := q.stat(path)
+	if err == nil {
+		_, err = q.h.fsys.SetAttr(q.ctx, q.actor, info.Ino(), fs.SetAttr{Mtime: &mtime}, nil)
+	}
+	if err != nil {
+		q.h.opts.Logger.WarnContext(q.ctx, "the time of a new resource was not set", "path", path, "err", err)
+		return
+	}
+	q.w.Header().Set("X-OC-Mtime", "accepted")
 }
 
 // transfer calls the core.

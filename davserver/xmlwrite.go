@@ -2,7 +2,6 @@ package davserver
 
 import (
 	"bytes"
-	"net/http"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -144,44 +143,4 @@ func appendStatus(b []byte, code int) []byte {
 	b = strconv.AppendInt(b, int64(code), 10)
 	b = append(append(b, ' '), webdav.StatusText(code)...)
 	return append(b, "</D:status>"...)
-}
-
-// pieceSize is how much of a streamed answer is collected before it goes out.
-const pieceSize = 64 << 10
-
-// stream sends an XML answer in pieces. A nil w collects everything in buf.
-type stream struct {
-	w    http.ResponseWriter
-	code int
-	buf  []byte
-	sent bool
-	err  error
-}
-
-// full sends buf on once it has grown past a piece.
-func (s *stream) full() {
-	if s.w != nil && len(s.buf) >= pieceSize {
-		s.flush()
-	}
-}
-
-// flush sends what is there, the header first. After an error nothing more is sent.
-func (s *stream) flush() {
-	if !s.sent {
-		s.w.Header().Set("Content-Type", xmlType)
-		s.w.WriteHeader(s.code)
-		s.sent = true
-	}
-	if s.err == nil {
-		_, s.err = s.w.Write(s.buf)
-	}
-	s.buf = s.buf[:0]
-}
-
-// finish sends the rest; an answer that fits one piece gets its length.
-func (s *stream) finish() {
-	if !s.sent {
-		s.w.Header().Set("Content-Length", strconv.Itoa(len(s.buf)))
-	}
-	s.flush()
 }

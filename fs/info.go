@@ -6,6 +6,7 @@ import (
 	"mime"
 	"path"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -40,6 +41,7 @@ type Info struct {
 	path        string
 	attr        Attr
 	contentType string // as given at upload; "" = by name
+	digests     string // what SpaceDigests holds
 }
 
 var _ iofs.FileInfo = Info{}
@@ -138,6 +140,22 @@ const (
 
 // SpaceManaged is the property space of the members of a managed object.
 const SpaceManaged = "c8y"
+
+// SpaceDigests is the property space of the digests that clients sent with a file: one property of that name, whose value is the checksum of the
+// bytes they are of, and then the digests. So those of bytes that were replaced are known for what they are.
+const (
+	SpaceDigests = "digests"
+	propDigests  = "digests"
+)
+
+// DigestsOf gives the digests in a property of SpaceDigests if they are of the content with this checksum, else "".
+func DigestsOf(p Property, sum string) string {
+	of, digests, _ := strings.Cut(p.Value, " ")
+	if p.Space != SpaceDigests || sum == "" || of != sum {
+		return ""
+	}
+	return digests
+}
 
 // JSONString is the JSON text of a string, the form in which tote's own properties are kept.
 func JSONString(s string) string {

@@ -346,7 +346,7 @@ func (f *FS) stat(ctx context.Context, a *Actor, path string, follow bool) (Info
 	}
 	info := at.info()
 	if info.IsRegular() {
-		info.contentType, err = f.contentType(ctx, info.attr.Ino)
+		err = f.marks(ctx, &info)
 	}
 	return info, fail("stat", path, err)
 }

@@ -28,6 +28,20 @@ func (f *FS) property(ctx context.Context, ino Ino, space, name string) (string,
 	return "", nil
 }
 
+// marks reads what properties say about a file: its type and digests. A file that has just been removed has none.
+func (f *FS) marks(ctx context.Context, info *Info) error {
+	props, err := f.db.Props(ctx, info.attr.Ino)
+	for _, p := range props {
+		switch {
+		case p.Space == "" && p.Name == PropContentType:
+			info.contentType = FromJSONString(p.Value)
+		case p.Space == SpaceDigests:
+			info.digests = p.Value
+		}
+	}
+	return ignore(err, syscall.ENOENT)
+}
+
 // contentType is the type given at upload, "" when none was, also for a file that has just been removed.
 func (f *FS) contentType(ctx context.Context, ino Ino) (string, error) {
 	t, err := f.property(ctx, ino, "", PropContentType)
@@ -52,6 +66,24 @@ func (f *FS) PropsOf(ctx context.Context, a *Actor, inos []Ino, space string) (m
 	return props, fail("properties", "", err)
 }
 
+// AllPropsOf are the properties of many nodes in all spaces, with one query.
+func (f *FS) AllPropsOf(ctx context.Context, a *Actor, inos []Ino) (map[Ino][]Property, error) {
+	if err := f.allow(a, accessRead); err != nil {
+		return nil, fail("properties", "", err)
+	}
+	props, err := f.db.AllPropsOf(ctx, inos)
+	return props, fail("properties", "", err)
+}
+
+// SumsOf are the checksums of the contents of many files, with one query; a file may not have one yet.
+func (f *FS) SumsOf(ctx context.Context, a *Actor, inos []Ino) (map[Ino]string, error) {
+	if err := f.allow(a, accessRead); err != nil {
+		return nil, fail("checksums", "", err)
+	}
+	sums, err := f.db.SumsOf(ctx, inos)
+	return sums, fail("checksums", "", err)
+}
+
 // Limits of properties, so that no client can fill the database through them.
 const (
 	maxPropName  = 1024
@@ -60,21 +92,40 @@ const (
 
 // PatchProps sets and removes properties of a node in one transaction; removing one that is not there is fine.
 func (f *FS) PatchProps(ctx context.Context, a *Actor, ino Ino, set, remove []Property) error {
-	return fail("properties", "", f.patchProps(detach(ctx), a, ino, set, remove))
+	return f.PatchNode(ctx, a, ino, NodePatch{Set: set, Remove: remove})
 }
 
-func (f *FS) patchProps(ctx context.Context, a *Actor, ino Ino, set, remove []Property) error {
+// NodePatch is a change of properties and times.
+type NodePatch struct {
+	Set, Remove []Property
+	Mtime       *int64 // ns; nil keeps it
+	Btime       *int64 // ns, when the node was made; nil keeps it
+	Cond        *Cond  // decided inside the transaction
+}
+
+// PatchNode changes properties and times of a node in one transaction.
+func (f *FS) PatchNode(ctx context.Context, a *Actor, ino Ino, p NodePatch) error {
+	return fail("properties", "", f.patchNode(detach(ctx), a, ino, p))
+}
+
+func (f *FS) patchNode(ctx context.Context, a *Actor, ino Ino, p NodePatch) error {
 	if err := f.allowNode(ctx, a, ino, accessWrite); err != nil {
 		return err
 	}
 	if err := f.checkLocksIno(ctx, a, ino); err != nil {
 		return err
 	}
-	if err := checkProps(set); err != nil {
+	if err := checkProps(p.Set); err != nil {
 		return err
 	}
-	if err := f.db.PatchProps(ctx, ino, set, remove, a.Origin, durabilityFor(a)); err != nil {
+	args := meta.PatchArgs{Ino: ino, Set: p.Set, Remove: p.Remove, Mtime: p.Mtime, Btime: p.Btime, Check: p.Cond.attrCheck(place{}), Origin: a.Origin}
+	if err := f.db.PatchNode(ctx, args, durabilityFor(a)); err != nil {
 		return err
+	}
+	if v := f.table.viewOf(ino); v != nil && p.Mtime != nil {
+		if err := v.setTimes(*p.Mtime); err != nil {
+			return err
+		}
 	}
 	f.emit(Event{Op: "props", Ino: ino, Attrs: true, Origin: a.Origin})
 	return nil

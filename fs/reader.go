@@ -176,6 +176,14 @@ func (v *view) commitTwin(ctx context.Context, s stamp) error {
 // Info is the file as it was when it was opened.
 func (r *Reader) Info() Info { return r.info }
 
+// Digests are those that came with these bytes (CommitOptions.Digests), "" when none did.
+func (r *Reader) Digests() string {
+	if r.src == nil {
+		return ""
+	}
+	return DigestsOf(Property{Space: SpaceDigests, Value: r.info.digests}, r.src.version.Sum)
+}
+
 // Size is the length of the version in bytes.
 func (r *Reader) Size() int64 { return r.size }
 

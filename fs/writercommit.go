@@ -19,6 +19,7 @@ type CommitOptions struct {
 	ContentType string
 	Props       []Property // set in the same transaction
 	ClearSpaces []string   // property spaces emptied before
+	Digests     string     // kept with the content, see SpaceDigests; "" for none
 	ExpectSize  int64      // what was announced; -1 = nothing was, else a difference is ErrShortBody
 }
 
@@ -53,6 +54,9 @@ func (w *Writer) commit(ctx context.Context, o CommitOptions) (Info, bool, error
 	}
 	if err != nil {
 		return Info{}, false, err
+	}
+	if o.Digests != "" && args.Sum != "" {
+		args.Props = append(args.Props, Property{Space: SpaceDigests, Name: propDigests, Value: args.Sum + " " + o.Digests})
 	}
 	done, err := w.f.db.Commit(ctx, args, meta.Durable)
 	if errors.Is(err, syscall.EEXIST) && args.AltName != "" { // its alias is taken, too
@@ -103,7 +107,9 @@ func (w *Writer) publish(ctx context.Context, args *meta.CommitArgs) error {
 	if args.GUID, args.Key, err = w.naming().key(ctx); err != nil {
 		return err
 	}
-	args.Sum = formatSum(w.sum)
+	if w.sum != nil {
+		args.Sum = formatSum(w.sum)
+	}
 	w.aliased(args)
 	adopter, _ := objstore.As[objstore.Adopter](w.f.store)
 	_, err = adopter.Adopt(ctx, args.Key, w.f.staging.path(w.stage))

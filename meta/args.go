@@ -120,6 +120,16 @@ type SetAttr struct {
 	Ctime *int64 // nil: now
 }
 
+// PatchArgs changes properties and times of a node.
+type PatchArgs struct {
+	Ino         Ino
+	Set, Remove []Property        // removing what is not there is fine
+	Mtime       *int64            // nil keeps it
+	Btime       *int64            // nil keeps it
+	Check       func(*Attr) error // may refuse; nil: nothing does
+	Origin      string            // the face
+}
+
 // TimeUpdate is one row of Touch.
 type TimeUpdate struct {
 	Ino   Ino

@@ -31,6 +31,43 @@ func (db *DB) PropsOf(ctx context.Context, inos []Ino, space string) (map[Ino][]
 	return all, err
 }
 
+// AllPropsOf returns the properties of many nodes in all spaces, each list ordered by space and name. Nodes without any are not in the map.
+func (db *DB) AllPropsOf(ctx context.Context, inos []Ino) (map[Ino][]Property, error) {
+	ids, err := inoList(inos)
+	if err != nil {
+		return nil, err
+	}
+	var all map[Ino][]Property
+	err = db.read(ctx, func(c *conn) error {
+		all = map[Ino][]Property{}
+		return c.each(func(r row) error {
+			ino := Ino(r.int(3))
+			all[ino] = append(all[ino], scanProp(r))
+			return nil
+		}, `SELECT p.space, p.name, p.value, p.ino FROM json_each(?) j CROSS JOIN props p ON p.ino = j.value
+			ORDER BY p.ino, p.space, p.name`, ids)
+	})
+	return all, err
+}
+
+// SumsOf returns the checksums of the current versions of many files. Those without one are not in the map.
+func (db *DB) SumsOf(ctx context.Context, inos []Ino) (map[Ino]string, error) {
+	ids, err := inoList(inos)
+	if err != nil {
+		return nil, err
+	}
+	var all map[Ino]string
+	err = db.read(ctx, func(c *conn) error {
+		all = map[Ino]string{}
+		return c.each(func(r row) error {
+			all[Ino(r.int(0))] = r.text(1)
+			return nil
+		}, `SELECT n.ino, v.sum FROM json_each(?) j CROSS JOIN nodes n ON n.ino = j.value
+			CROSS JOIN versions v ON v.id = n.version WHERE v.sum <> ''`, ids)
+	})
+	return all, err
+}
+
 // inoList is a set of numbers as one bound argument.
 func inoList(inos []Ino) (string, error) {
 	b, err := json.Marshal(inos)
@@ -39,24 +76,41 @@ func inoList(inos []Ino) (string, error) {
 
 // PatchProps sets some properties of a node and removes others, which need not exist.
 func (db *DB) PatchProps(ctx context.Context, ino Ino, set, remove []Property, origin string, d Durability) error {
+	return db.PatchNode(ctx, PatchArgs{Ino: ino, Set: set, Remove: remove, Origin: origin}, d)
+}
+
+// PatchNode changes properties and times of a node together.
+func (db *DB) PatchNode(ctx context.Context, a PatchArgs, d Durability) error {
 	return db.update(ctx, d, func(t *tx) error {
-		n, err := t.attr(ino)
+		n, err := t.attr(a.Ino)
 		if err != nil {
 			return err
 		}
-		for _, p := range remove {
-			if err := t.run("DELETE FROM props WHERE ino = ? AND space = ? AND name = ?", ino, p.Space, p.Name); err != nil {
+		if a.Check != nil {
+			if err := a.Check(&n); err != nil {
 				return err
 			}
 		}
-		if err := t.setProps(ino, set); err != nil {
+		for _, p := range a.Remove {
+			if err := t.run("DELETE FROM props WHERE ino = ? AND space = ? AND name = ?", a.Ino, p.Space, p.Name); err != nil {
+				return err
+			}
+		}
+		if err := t.setProps(a.Ino, a.Set); err != nil {
 			return err
 		}
-		if err := t.touchNode(ino); err != nil {
+		if err := t.setTimes(n, a); err != nil {
 			return err
 		}
-		return t.change(opProps, ino, n.Parent, "", origin)
+		return t.change(opProps, a.Ino, n.Parent, "", a.Origin)
 	})
+}
+
+// setTimes gives a node the times of a patch. Whatever it holds, the change time is now.
+func (t *tx) setTimes(n Attr, a PatchArgs) error {
+	set(&n.Mtime, a.Mtime)
+	set(&n.Btime, a.Btime)
+	return t.run("UPDATE nodes SET mtime = ?, btime = ?, ctime = ? WHERE ino = ?", n.Mtime, n.Btime, t.now, n.Ino)
 }
 
 // setProps replaces properties one by one; there are few in a call.
