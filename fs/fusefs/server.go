@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -56,7 +58,22 @@ func Mount(ctx context.Context, fsys *fs.FS, dir string, o Options) (*Server, er
 	if at, err := mountedAt(path); err == nil && at != nil {
 		s.conn = at.minor
 	}
+	if fsys.Remote() {
+		s.readFarAhead(o.Logger)
+	}
 	return s, nil
+}
+
+// farAhead is how far the kernel reads ahead of a program, in KiB. With its usual 128 the bytes of a remote store come in requests of 128 KiB, which
+// cost a quarter more processor time than those of 1 MiB.
+const farAhead = 2048
+
+// readFarAhead asks the kernel for larger requests. Only root may; without it, reading works all the same.
+func (s *Server) readFarAhead(log *slog.Logger) {
+	path := fmt.Sprintf("/sys/class/bdi/0:%d/read_ahead_kb", s.conn)
+	if err := os.WriteFile(path, []byte(strconv.Itoa(farAhead)), 0); err != nil {
+		log.Debug("the kernel reads ahead no farther than usual", "error", err)
+	}
 }
 
 // checkUser finds out what mount would refuse with less helpful words.

@@ -3,8 +3,10 @@ package s3op
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,17 +45,39 @@ func (c *Client) Upload(ctx context.Context, key string, p *fsop.Pattern, n int)
 	return time.Since(start), err
 }
 
-// sink counts what is written to it.
-type sink struct{ n atomic.Int64 }
-
-func (s *sink) WriteAt(p []byte, _ int64) (int, error) {
-	s.n.Add(int64(len(p)))
-	return len(p), nil
+// sink counts what is written through it.
+type sink struct {
+	w io.WriterAt
+	n atomic.Int64
 }
+
+func (s *sink) WriteAt(p []byte, off int64) (int, error) {
+	n, err := s.w.WriteAt(p, off)
+	s.n.Add(int64(n))
+	return n, err
+}
+
+type nowhere struct{}
+
+func (nowhere) WriteAt(p []byte, _ int64) (int, error) { return len(p), nil }
 
 // Download reads an object with the SDK's downloader, in ranges, and throws it away.
 func (c *Client) Download(ctx context.Context, key string) (time.Duration, int64, error) {
-	var to sink
+	return c.download(ctx, key, nowhere{})
+}
+
+// DownloadFile is Download into a new file, which is what somebody who downloads wants.
+func (c *Client) DownloadFile(ctx context.Context, key, path string) (time.Duration, int64, error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	d, n, err := c.download(ctx, key, file)
+	return d, n, errors.Join(err, file.Close(), os.Remove(path))
+}
+
+func (c *Client) download(ctx context.Context, key string, w io.WriterAt) (time.Duration, int64, error) {
+	to := sink{w: w}
 	start := time.Now()
 	_, err := c.transfer.DownloadObject(ctx, &transfermanager.DownloadObjectInput{Bucket: &c.bucket, Key: &key, WriterAt: &to})
 	return time.Since(start), to.n.Load(), err
