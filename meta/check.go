@@ -48,6 +48,7 @@ func invariants() []invariant {
 			`SELECT t.root, t.name FROM tenants t WHERE EXISTS (SELECT 1 FROM entries e WHERE e.ino = t.root)
 			OR NOT EXISTS (SELECT 1 FROM nodes n WHERE n.ino = t.root AND n.tenant = t.id AND n.parent = n.ino)`},
 		{"tenant %s counts %s nodes, %s files, %s bytes, but has %s, %s, %s", countInvariant},
+		{"tenant %s counts %s files of %s, but has %s", ownedInvariant},
 		{"changes are counted up to %s, but end at %s",
 			`SELECT c.value, (SELECT coalesce(max(seq), 0) FROM changes) last FROM counters c
 			WHERE c.name = 'counted' AND c.value > last`},
@@ -94,6 +95,12 @@ const countInvariant = `SELECT t.name, t.files, t.plain, t.bytes, s.files, s.pla
 		total(CASE WHEN n.mode & 61440 = 32768 THEN n.size ELSE 0 END) bytes
 	FROM tenants t LEFT JOIN nodes n ON n.tenant = t.id AND n.nlink > 0 AND n.ino <> t.root GROUP BY t.id
 ) s USING (id) WHERE t.files <> s.files OR t.plain <> s.plain OR t.bytes <> s.bytes`
+
+const ownedInvariant = `SELECT tenant, sum(said), owner, sum(has) FROM (
+	SELECT tenant, owner, files said, 0 has FROM owned
+	UNION ALL SELECT n.tenant, p.value, 0, count(*) FROM props p CROSS JOIN nodes n ON n.ino = p.ino
+	WHERE p.space = '' AND p.name = 'user' AND n.nlink > 0 AND n.mode & 61440 = 32768 GROUP BY n.tenant, p.value
+) GROUP BY tenant, owner HAVING sum(said) <> sum(has) OR sum(said) = 0`
 
 // maxFindings bounds what Check reports for each invariant.
 const maxFindings = 100

@@ -107,3 +107,65 @@ func TestPlaces(t *testing.T) {
 		t.Error("a later key is not at the end of the index")
 	}
 }
+
+// The files of an owner are counted, whatever becomes of the files and of the property.
+func TestCountsOfOwners(t *testing.T) {
+	db := newDB(t)
+	ctx := t.Context()
+	other, err := db.EnsureTenant(ctx, "other", 0o755, 0, 0, Relaxed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := func(ino Ino, owner string) {
+		t.Helper()
+		if err := db.PatchProps(ctx, ino, []Property{{"", "user", owner}, {"c8y", "user", "x"}}, nil, "", Relaxed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(what string, tenant int64, owner string, n int64) {
+		t.Helper()
+		got, err := db.CountFiles(ctx, FileQuery{Tenant: tenant, Props: []Property{{"", "user", owner}}})
+		if err != nil || got != n {
+			t.Errorf("%s: %d files, %v, want %d", what, got, err, n)
+		}
+		files, err := db.Files(ctx, FileQuery{Tenant: tenant, Props: []Property{{"", "user", owner}}})
+		if err != nil || int64(len(files)) != n {
+			t.Errorf("%s: %d files are found, %v, want %d", what, len(files), err, n)
+		}
+		wantSound(t, db)
+	}
+	dir := mkdir(t, db, RootIno, "dir")
+	own(dir, "a") // no file
+	var inos []Ino
+	for i := range 4 {
+		n := mkfile(t, db, dir, fmt.Sprint("f", i))
+		own(n.Ino, "a")
+		inos = append(inos, n.Ino)
+	}
+	own(mkfile(t, db, other.Root, "f").Ino, "a")
+	want("made", 1, "a", 4)
+	want("of the other tenant", other.ID, "a", 1)
+	own(inos[0], "b")
+	want("given away", 1, "a", 3)
+	want("taken", 1, "b", 1)
+	if err := db.PatchProps(ctx, inos[0], nil, []Property{{Name: "user"}}, "", Relaxed); err != nil {
+		t.Fatal(err)
+	}
+	want("nobody's", 1, "b", 0)
+	open := func(Ino) bool { return true }
+	if _, err := db.Unlink(ctx, UnlinkArgs{Parent: dir, Name: "f1", Keep: open}, Relaxed); err != nil {
+		t.Fatal(err)
+	}
+	want("unlinked while it is open", 1, "a", 2)
+	if _, err := db.Link(ctx, LinkArgs{Ino: inos[2], Parent: RootIno, Name: "second"}, Relaxed); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.RemoveTree(ctx, RemoveTreeArgs{Parent: RootIno, Name: "dir"}, Relaxed); err != nil {
+		t.Fatal(err)
+	}
+	want("with a name outside of what was removed", 1, "a", 1)
+	if _, err := db.Unlink(ctx, UnlinkArgs{Parent: RootIno, Name: "second"}, Relaxed); err != nil {
+		t.Fatal(err)
+	}
+	want("gone", 1, "a", 0)
+}

@@ -85,9 +85,23 @@ func scanFile(r row) FileRow {
 	return f
 }
 
-// CountFiles returns how many files a query finds, regardless of its Offset and Limit. Without a filter it reads
+// ownerProp is the property of files whose values are counted, by triggers.
+const ownerProp = "user"
+
+// owner is the owner whose files, and nothing else, the query means.
+func (q FileQuery) owner() (string, bool) {
+	if q.After != 0 || q.Inos != nil || q.NameGlob != "" || len(q.Props) != 1 || q.Props[0].Space != "" || q.Props[0].Name != ownerProp {
+		return "", false
+	}
+	return q.Props[0].Value, true
+}
+
+// CountFiles returns how many files a query finds, regardless of its Offset and Limit. Without a filter, and for the files of one owner, it reads
 // counters.
 func (db *DB) CountFiles(ctx context.Context, q FileQuery) (int64, error) {
+	if owner, ok := q.owner(); ok {
+		return db.number(ctx, "SELECT coalesce(sum(files), 0) FROM owned WHERE tenant = +? AND owner = +?", q.Tenant, owner)
+	}
 	if q.unfiltered() {
 		var n counts
 		err := db.read(ctx, func(c *conn) (err error) {

@@ -108,6 +108,7 @@ func (m *model) commit() (string, error, error) {
 	size := m.rand.Int64N(1000)
 	got, err := m.db.Commit(m.t.Context(), CommitArgs{
 		Parent: dir.ino, Name: name, GUID: key, Key: key, Size: size, State: StateStored,
+		Props: []Property{{"", "user", strconv.Itoa(m.rand.IntN(3))}},
 	}, Relaxed)
 	if err == nil && old == nil {
 		dir.children[name] = &modelNode{ino: got.Attr.Ino, links: 1, size: size}

@@ -79,7 +79,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ path, want string }{
-		{newer, "schema 9, this program knows up to 5"},
+		{newer, "schema 9, this program knows up to 6"},
 		{newer, newer},
 		{garbage, garbage},
 		{filepath.Join(t.TempDir(), "none", "tote.db"), "no such file"},
@@ -242,9 +242,9 @@ func TestCloseWithWaitingReader(t *testing.T) {
 // TestFixture opens a database of every released schema. TOTE_WRITE_FIXTURE=1 writes the one of this schema.
 func TestFixture(t *testing.T) {
 	if os.Getenv("TOTE_WRITE_FIXTURE") != "" {
-		writeFixture(t, filepath.Join("testdata", "schema-v5.db"))
+		writeFixture(t, filepath.Join("testdata", "schema-v6.db"))
 	}
-	for _, name := range []string{"schema-v1.db", "schema-v2.db", "schema-v3.db", "schema-v4.db", "schema-v5.db"} {
+	for _, name := range []string{"schema-v1.db", "schema-v2.db", "schema-v3.db", "schema-v4.db", "schema-v5.db", "schema-v6.db"} {
 		t.Run(name, func(t *testing.T) { openFixture(t, filepath.Join("testdata", name)) })
 	}
 }
@@ -283,6 +283,9 @@ func openFixture(t *testing.T, fixture string) {
 	}
 	if c, err := db.Clients(t.Context(), "rdp"); strings.HasSuffix(fixture, "v4.db") && (err != nil || len(c) != 1 || len(c[0].Key) != 1) {
 		t.Errorf("clients are %+v, %v", c, err)
+	}
+	if n, err := db.CountFiles(t.Context(), FileQuery{Tenant: 1, Props: []Property{{"", "user", `"u"`}}}); err != nil || n != 1 {
+		t.Errorf("the user has %d files, %v", n, err)
 	}
 	wantEqual(t, "intents", intents(t, db), []string{"toteBag@_@1.png"})
 	mkfile(t, db, walked[0].Ino, "new")

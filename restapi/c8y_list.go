@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	listLimit  = time.Minute     // for a list that has to look at every object
-	countLimit = 5 * time.Second // for counting that nobody asked for, behind the page
+	listLimit  = time.Minute // for a list that has to look at every object
+	countAhead = 500         // objects behind the first page that are looked at for a number of pages that nobody asked for
 )
 
 // listing answers one list of managed objects.
@@ -28,7 +28,8 @@ type listing struct {
 	show   func(managed) any
 }
 
-// listBinaries answers GET /inventory/binaries. Who may not read sees what he owns. The number of pages is always told.
+// listBinaries answers GET /inventory/binaries. Who may not read sees what he owns. The number of pages is told without being asked for, unless many
+// objects would have to be looked at for it.
 func (x *exchange) listBinaries() error {
 	return x.listObjects(asBinary, c8yReaders)
 }
@@ -80,7 +81,7 @@ func (l *listing) find() (found, error) {
 	cheap := !filter.scans() && !filter.picks()
 	var err error
 	switch {
-	case cheap && l.page.wantsTotal() && filter.owner != "" && l.page.at != "" && l.page.total >= 0:
+	case cheap && l.page.wantsTotal() && !filter.binaries && filter.owner != "" && l.page.at != "" && l.page.total >= 0:
 		out.total = l.page.total // counting takes longer than a page
 	case cheap && l.page.wantsTotal():
 		if out.total, err = l.count(); err != nil {
@@ -95,11 +96,11 @@ func (l *listing) find() (found, error) {
 		err = l.findAt(&out, skip)
 		return out, err
 	}
-	counting := !cheap && l.page.wantsTotal() && l.page.total < 0
+	counting := !cheap && l.page.wantsTotal() && l.page.total < 0 && !(l.page.courtesy && l.page.at != "")
 	if !cheap && !counting {
 		out.total = l.page.total
 	}
-	p := pager{listing: l, out: &out, skip: skip, counting: counting, start: time.Now()}
+	p := pager{listing: l, out: &out, skip: skip, counting: counting}
 	err = p.run(after)
 	return out, err
 }
@@ -160,7 +161,7 @@ type pager struct {
 	skip     int
 	counting bool // goes on to the end for the total
 	seen     int64
-	start    time.Time
+	ahead    int // objects behind the page that were looked at
 }
 
 func (p *pager) run(after fs.Ino) error {
@@ -179,7 +180,10 @@ func (p *pager) run(after fs.Ino) error {
 		if err != nil {
 			return err
 		}
-		if done || p.out.more && p.page.courtesy && time.Since(p.start) > countLimit {
+		if p.out.more {
+			p.ahead += len(batch)
+		}
+		if done || p.page.courtesy && p.ahead > countAhead {
 			return nil
 		}
 	}

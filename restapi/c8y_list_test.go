@@ -156,3 +156,33 @@ func TestGlob(t *testing.T) {
 		}
 	}
 }
+
+// The number of pages is told where an index knows it or the objects are few, and where it is asked for; links keep it.
+func TestList_NumberOfPages(t *testing.T) {
+	r := newRig(t)
+	const n = 2*countAhead + scanPage
+	r.fill(n)
+	told := func(m map[string]any) any { return m["statistics"].(map[string]any)["totalPages"] }
+	for _, c := range []struct {
+		query, user string
+		want        any
+	}{
+		{"", "mira", n / 50},
+		{"withTotalPages=true", "mira", n / 50},
+		{"owner=mira", "reader", n / 50},
+		{"owner=nobody", "reader", 0},
+		{"", "owner", 0},
+		{"type=text/*", "mira", nil},
+		{"type=text/*&withTotalPages=true", "mira", n / 50},
+		{"type=text/*&withTotalElements=true", "mira", n / 50},
+		{"ids=1,2,3", "mira", 0},
+		{"type=none", "mira", 0},
+	} {
+		next := "/inventory/binaries?pageSize=50&" + c.query
+		for pages := 0; next != "" && pages < 3; pages++ {
+			m := r.getJSON(next, "user: "+c.user)
+			r.equal(fmt.Sprint(c.query, " page ", pages), told(m), c.want)
+			next, _ = m["next"].(string)
+		}
+	}
+}

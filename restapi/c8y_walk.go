@@ -39,6 +39,9 @@ func (w walker) batches(after fs.Ino, size int) iter.Seq2[[]hit, error] {
 	if w.filter.picks() {
 		return w.picked(after, size)
 	}
+	if w.filter.binaries {
+		return w.fileBatches(after, size)
+	}
 	return w.merged(after, size)
 }
 
@@ -138,8 +141,9 @@ func (w walker) merged(after fs.Ino, size int) iter.Seq2[[]hit, error] {
 	}
 }
 
-func (w walker) files(after fs.Ino, size int) iter.Seq2[hit, error] {
-	return func(yield func(hit, error) bool) {
+// fileBatches goes through files alone, a query for each batch.
+func (w walker) fileBatches(after fs.Ino, size int) iter.Seq2[[]hit, error] {
+	return func(yield func([]hit, error) bool) {
 		q := fs.FileQuery{After: after, Limit: size}
 		if w.filter.owner != "" {
 			q.Props = []fs.Property{{Name: fs.PropUser, Value: fs.JSONString(w.filter.owner)}}
@@ -147,15 +151,14 @@ func (w walker) files(after fs.Ino, size int) iter.Seq2[hit, error] {
 		for {
 			files, err := w.x.s.fs.Files(w.x.ctx, readAs(w.x.a), q)
 			if err != nil {
-				yield(hit{}, err)
+				yield(nil, err)
 				return
 			}
+			batch := make([]hit, len(files))
 			for i := range files {
-				if !yield(hit{file: &files[i]}, nil) {
-					return
-				}
+				batch[i].file = &files[i]
 			}
-			if len(files) < size {
+			if !yield(batch, nil) || len(files) < size {
 				return
 			}
 			q.After = files[len(files)-1].Info.Ino()
@@ -163,11 +166,25 @@ func (w walker) files(after fs.Ino, size int) iter.Seq2[hit, error] {
 	}
 }
 
+// files goes through files one by one.
+func (w walker) files(after fs.Ino, size int) iter.Seq2[hit, error] {
+	return func(yield func(hit, error) bool) {
+		for batch, err := range w.fileBatches(after, size+1) { // the one that merged looks at beyond a full batch
+			if err != nil {
+				yield(hit{}, err)
+				return
+			}
+			for _, h := range batch {
+				if !yield(h, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
 func (w walker) rows(after fs.Ino, size int) iter.Seq2[hit, error] {
 	return func(yield func(hit, error) bool) {
-		if w.filter.binaries {
-			return
-		}
 		q := w.filter.rows(w.x.a.Tenant)
 		q.After, q.Limit = after, size
 		for {

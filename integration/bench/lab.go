@@ -17,6 +17,7 @@ import (
 
 	"tote/integration/bench/child"
 	"tote/integration/bench/davop"
+	"tote/integration/bench/restop"
 	"tote/integration/bench/s3op"
 )
 
@@ -34,6 +35,9 @@ type target struct {
 	dir  string                // where files are made: the directory itself or a mount of it; "" has no files
 	dav  *davop.Client         // nil: no WebDAV
 	peak func() (int64, error) // most memory that its server had; nil: it has none, or nobody wants to know
+
+	rest            *restop.Client        // nil: no REST
+	mark, sinceMark func() (int64, error) // begin to watch the server's memory, and the most since then
 
 	again func(context.Context) error // starts its server anew, without what it has cached
 	keys  string                      // prefix of what it puts into the bucket; "": nobody has to look
@@ -209,7 +213,7 @@ func (l *lab) startTote(ctx context.Context) error {
 	}
 	p, err := l.serve(ctx, tote, env, argv, ready)
 	if err == nil {
-		t.peak = p.Peak
+		t.peak, t.mark, t.sinceMark = p.Peak, p.MarkPeak, p.PeakSinceMark
 	}
 	return err
 }
@@ -225,7 +229,7 @@ func (l *lab) toteServer() (t *target, argv, env []string, ready func(*child.Pro
 		binary = l.path("bin", "tote")
 	}
 	l.mounts = append(l.mounts, dir)
-	t = &target{name: tote, dir: dir, dav: davop.New("http://"+addr+"/dav/", "admin", password)}
+	t = &target{name: tote, dir: dir, dav: davop.New("http://"+addr+"/dav/", "admin", password), rest: restop.New("http://"+addr, "admin", password)}
 	l.targets[tote] = t
 	argv = []string{binary, "serve", "--data", l.path("data"), "--mount", dir, "--listen", addr, "--log-level", "warn"}
 	ready = func(*child.Process) func() error { return func() error { return probe("http://" + addr + "/readyz") } }
@@ -276,6 +280,9 @@ func (l *lab) close() error {
 	for _, t := range l.targets {
 		if t.dav != nil {
 			t.dav.Close()
+		}
+		if t.rest != nil {
+			t.rest.Close()
 		}
 	}
 	if l.bucket != nil {

@@ -25,6 +25,11 @@ const (
 	keyPropfind    = "propfind"
 	keyPutSmall    = "put-small"
 	keyPutMany     = "put-many"
+	keyPost        = "post"
+	keyPostRatio   = "post-ratio"
+	keyPostMemory  = "post-memory"
+	keyFetch       = "fetch"
+	keyFetchRatio  = "fetch-ratio"
 	keyPeak        = "peak"
 )
 
@@ -97,6 +102,11 @@ func measures(c config) []measure {
 		{keyPropfind, fmt.Sprintf("dav: PROPFIND of %d", n.list), "s", bar{}},
 		{keyPutSmall, "dav: PUT 4 KiB (tote: durable)", "op/s", bar{}},
 		{keyPutMany, fmt.Sprintf("dav: PUT 4 KiB, %d clients", manyPuts), "op/s", bar{}},
+		{keyPost, fmt.Sprintf("rest: POST a form of %d MiB", n.rest), "MiB/s", bar{}},
+		{keyPostRatio, "rest: its speed beside PUT of WebDAV", "times", bar{">=", 0.7, ""}},
+		{keyPostMemory, "rest: memory that it takes", "MiB", bar{"<=", 64, ""}},
+		{keyFetch, fmt.Sprintf("rest: GET %d MiB", n.rest), "MiB/s", bar{}},
+		{keyFetchRatio, "rest: its speed beside GET of WebDAV", "times", bar{">=", 0.9, ""}},
 		{keyPeak, "server: peak resident memory", "MiB", bar{"<", 150, ""}},
 	}
 }

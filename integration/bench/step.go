@@ -37,6 +37,7 @@ func steps() []step {
 		{name: "dav", on: shared(), run: transfers},
 		{name: "davlist", on: shared(), prepare: prepareList, run: davList},
 		{name: "davsmall", on: shared(), run: smallPuts, keep: true},
+		{name: "rest", on: []string{tote}, run: restTransfers},
 	}
 }
 
@@ -62,6 +63,7 @@ func (c config) checkSteps() error {
 type sizes struct {
 	big      int // blocks of 1 MiB of the file on the mount
 	transfer int // and of the one over WebDAV
+	rest     int // and of the one in a form
 	small    int // files
 	reads    int // random ones
 	appends  int
@@ -73,9 +75,9 @@ type sizes struct {
 
 func (c config) sizes() sizes {
 	if c.quick {
-		return sizes{big: 64, transfer: 32, small: 200, reads: 500, appends: 20, list: 1000, tree: 2000, puts: 50, s3small: 100}
+		return sizes{big: 64, transfer: 32, rest: 32, small: 200, reads: 500, appends: 20, list: 1000, tree: 2000, puts: 50, s3small: 100}
 	}
-	return sizes{big: 1024, transfer: 512, small: 2000, reads: 5000, appends: 200, list: 10_000, tree: 100_000, puts: 1000, s3small: 1000}
+	return sizes{big: 1024, transfer: 512, rest: 1024, small: 2000, reads: 5000, appends: 200, list: 10_000, tree: 100_000, puts: 1000, s3small: 1000}
 }
 
 // Sizes of small files, and how many clients put them.

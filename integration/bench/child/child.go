@@ -18,6 +18,8 @@ type Process struct {
 	log  string        // file with what it prints
 	done chan struct{} // closed when it has ended
 	err  error         // how it ended; read after done
+
+	marked int64 // most memory before MarkPeak
 }
 
 // Start starts the program argv[0], which prints into the file log. env is added to the environment.

@@ -38,6 +38,13 @@ func TestReadyAndStop(t *testing.T) {
 	if n, err := p.Peak(); err != nil || n <= 0 {
 		t.Errorf("Peak: %d, %v", n, err)
 	}
+	peak, _ := p.Peak()
+	if now, err := p.MarkPeak(); err != nil || now <= 0 || now > peak {
+		t.Errorf("MarkPeak: %d of %d, %v", now, peak, err)
+	}
+	if again, err := p.Peak(); err != nil || again < peak {
+		t.Errorf("Peak forgot: %d, then %d, %v", peak, again, err)
+	}
 	if _, err := p.CPU(); err != nil {
 		t.Error(err)
 	}

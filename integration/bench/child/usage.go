@@ -11,6 +11,25 @@ import (
 
 // Peak is the most memory that the process ever had resident, in bytes (VmHWM).
 func (p *Process) Peak() (int64, error) {
+	now, err := p.PeakSinceMark()
+	return max(p.marked, now), err
+}
+
+// MarkPeak begins to watch anew how much memory the process has resident, and returns how much that is now. It must not run beside Peak.
+func (p *Process) MarkPeak() (int64, error) {
+	var err error
+	if p.marked, err = p.Peak(); err != nil {
+		return 0, err
+	}
+	// Linux: 5 sets the peak to what is resident now (proc_pid_clear_refs(5)).
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0); err != nil {
+		return 0, err
+	}
+	return p.PeakSinceMark()
+}
+
+// PeakSinceMark is the most memory that the process had resident since MarkPeak, in bytes.
+func (p *Process) PeakSinceMark() (int64, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
