@@ -33,7 +33,7 @@ ifneq ($(CI),)
 export TOTE_MUST_RUN := 1
 endif
 
-.PHONY: help run build test clients unit integration integration-s3 test-s3 test-ceph lint vet bench bench-s3 soak fmt clean need-run need-test
+.PHONY: help run build test clients unit fuzz integration integration-s3 test-s3 test-ceph lint vet bench bench-s3 soak fmt clean need-run need-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,13 +45,16 @@ run: need-run build ## install what is missing, build, mount ./mnt and serve htt
 build: ## build bin/tote
 	$(GO) build -trimpath -buildvcs=$(STAMP) -ldflags '$(LDFLAGS)' -o bin/tote ./cmd/tote
 
-test: need-test clients vet unit integration ## install what tests need, run everything
+test: need-test clients vet unit fuzz integration ## install what tests need, run everything
 
 clients: ## install the programs and modules that tests use as clients
 	@scripts/clients.sh
 
 unit: $(S3_SERVER) ## unit tests, with the race detector
 	$(GO) test $(RACE) -timeout 12m $(TESTFLAGS) $$($(GO) list ./... | grep -v '/integration')
+
+fuzz: ## what clients may send to the REST APIs, each kind 1000 times or FUZZ=duration
+	@GO=$(GO) scripts/fuzz.sh $(or $(FUZZ),1000x) ./restapi
 
 integration: build $(S3_SERVER) ## the real binary, real mounts, litmus, rsync, git, sqlite3
 	$(GO) test -count=1 -timeout 18m $(TESTFLAGS) ./integration/...

@@ -186,7 +186,7 @@ func (x *exchange) attached(inside bool) error {
 	if inside {
 		return x.s.stores.Drafts.Drop(idText(x.id))
 	}
-	return x.s.dropDraft(x.id)
+	return x.s.dropDraft(x.ctx, x.a.Tenant, x.id)
 }
 
 // answerAttachment tells what was stored. Unlike others this answer always has a body.
@@ -231,7 +231,7 @@ func (x *exchange) deleteAttachment() error {
 	return nil
 }
 
-// dropAttachment removes what an event has: its file with the directory that was made for it, and pieces. The caller holds the event's lock.
+// dropAttachment removes the file of an event with the directory that was made for it. The caller holds the event's lock.
 func (x *exchange) dropAttachment(e fs.EventRow) error {
 	if e.File != 0 {
 		if err := x.s.fs.DeleteFile(x.ctx, writeAs(x.a), e.File, nil); err != nil && !missing(err) {
@@ -239,5 +239,5 @@ func (x *exchange) dropAttachment(e fs.EventRow) error {
 		}
 		x.s.removeEmpty(x.ctx, x.a.Tenant, attachmentDir(e.ID))
 	}
-	return x.s.dropDraft(e.ID)
+	return nil
 }

@@ -91,7 +91,7 @@ func (x *exchange) postChunk(text string) error {
 	if !x.s.pieces.enter(x.id) {
 		return c8yWriting
 	}
-	defer x.s.pieces.leave(x.id)
+	defer x.s.leavePieces(x.ctx, x.a.Tenant, x.id)
 	if e, err = x.event(); err != nil { // nobody else adds to it now
 		return err
 	}
@@ -234,7 +234,8 @@ func (s *server) alive(p *fs.Partial) *fs.Partial {
 	return p
 }
 
-// pieces are the events to which a piece is being added.
+// pieces are the events to which a piece is being added, or whose pieces are being dropped: one at a time. True says that somebody else wanted to
+// drop them meanwhile.
 type pieces struct {
 	mu   sync.Mutex
 	open map[fs.Ino]bool // guarded by mu
@@ -244,20 +245,54 @@ type pieces struct {
 func (p *pieces) enter(event fs.Ino) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.open[event] {
+	return p.enterLocked(event)
+}
+
+func (p *pieces) enterLocked(event fs.Ino) bool {
+	if _, in := p.open[event]; in {
 		return false
 	}
 	if p.open == nil {
 		p.open = map[fs.Ino]bool{}
 	}
-	p.open[event] = true
+	p.open[event] = false
 	return true
 }
 
-func (p *pieces) leave(event fs.Ino) {
+// enterToDrop is enter, but who is in will be told when he leaves.
+func (p *pieces) enterToDrop(event fs.Ino) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.enterLocked(event) {
+		return true
+	}
+	p.open[event] = true
+	return false
+}
+
+// leave is false when the caller has to look first whether the event still knows of the pieces: then he is still in.
+func (p *pieces) leave(event fs.Ino) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open[event] {
+		p.open[event] = false
+		return false
+	}
 	delete(p.open, event)
+	return true
+}
+
+// leavePieces drops the pieces of an event that went, or that has another attachment, since they were written.
+func (s *server) leavePieces(ctx context.Context, tenant string, event fs.Ino) {
+	for !s.pieces.leave(event) {
+		e, err := s.stores.Events.GetEvent(ctx, tenant, event)
+		if missing(err) || err == nil && e.Partial == nil {
+			err = s.stores.Drafts.Drop(idText(event))
+		}
+		if err != nil {
+			s.log.Error("pieces of an attachment are left until the next start", "event", event, "err", err)
+		}
+	}
 }
 
 // tidyPartials drops attachments that have not grown for a day, and bytes that a crash left without an event that knows of them.
@@ -287,7 +322,7 @@ func (s *server) dropPartial(ctx context.Context, e fs.EventRow) error {
 	if !s.pieces.enter(e.ID) {
 		return nil // it grows after all
 	}
-	defer s.pieces.leave(e.ID)
+	defer s.leavePieces(ctx, e.Tenant, e.ID)
 	now, err := s.stores.Events.ChangeEvent(ctx, e.Tenant, e.ID, func(now *fs.EventRow) error {
 		if s.alive(now.Partial) == nil {
 			now.Partial = nil
@@ -300,12 +335,12 @@ func (s *server) dropPartial(ctx context.Context, e fs.EventRow) error {
 	return s.stores.Drafts.Drop(idText(e.ID))
 }
 
-// dropDraft drops the pieces of an attachment, unless one is just arriving: who receives it finds out and drops them.
-func (s *server) dropDraft(event fs.Ino) error {
-	if !s.pieces.enter(event) {
+// dropDraft drops the pieces of an attachment that the event does not know any more. When one is just arriving, who receives it does so.
+func (s *server) dropDraft(ctx context.Context, tenant string, event fs.Ino) error {
+	if !s.pieces.enterToDrop(event) {
 		return nil
 	}
-	defer s.pieces.leave(event)
+	defer s.leavePieces(ctx, tenant, event)
 	return s.stores.Drafts.Drop(idText(event))
 }
 

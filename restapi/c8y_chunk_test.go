@@ -263,7 +263,8 @@ func (r *rig) arriving(event fs.Ino) bool {
 	p := &r.api.s.pieces
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.open[event]
+	_, in := p.open[event]
+	return in
 }
 
 // A whole upload that overtakes a piece wins.
@@ -360,5 +361,36 @@ func TestTidyReportsWhatFails(t *testing.T) {
 	cancel()
 	if err := r.api.Tidy(gone, true); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Who deletes an event, or stores another attachment, while the request of a piece is not quite over leaves the bytes to that request.
+func TestChunk_DroppedWhileOneArrives(t *testing.T) {
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		kept               bool
+	}{
+		{"DELETE", "", "", 204, false},
+		{"PUT", "/binaries", "whole", 201, false},
+		{"GET", "", "", 200, true},
+	} {
+		r := newRig(t)
+		_, id := r.door()
+		path := "/event/events/" + id
+		r.want(200, r.do("POST", path+"/binaries", "0123", "Content-Range: 0-3/*"))
+		s, event := r.api.s, fs.Ino(atoi(id))
+		if !s.pieces.enter(event) { // as if its handler had not returned yet
+			t.Fatal("somebody is in")
+		}
+		r.want(c.status, r.do(c.method, path+c.path, c.body))
+		s.leavePieces(t.Context(), "rdp", event)
+		names, err := r.drafts.Names()
+		if err != nil || (len(names) > 0) != c.kept {
+			t.Errorf("%s: drafts %v, %v", c.method, names, err)
+		}
+		if len(s.pieces.open) > 0 {
+			t.Errorf("%s: still in: %v", c.method, s.pieces.open)
+		}
 	}
 }

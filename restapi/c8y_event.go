@@ -260,7 +260,8 @@ func (x *exchange) deleteEvent() error {
 	return nil
 }
 
-// removeEvent deletes the attachment first: a crash leaves an event without one, never a file that belongs to nothing.
+// removeEvent deletes the attachment first: a crash leaves an event without one, never a file that belongs to nothing. Pieces go last, when no event
+// knows of them; those that a crash leaves are found at the next start.
 func (x *exchange) removeEvent(id fs.Ino) error {
 	defer x.s.locks.lock(x.a.Tenant, eventKey(id))()
 	e, err := x.s.stores.Events.GetEvent(x.ctx, x.a.Tenant, id)
@@ -270,5 +271,8 @@ func (x *exchange) removeEvent(id fs.Ino) error {
 	if err := x.dropAttachment(e); err != nil {
 		return err
 	}
-	return x.s.stores.Events.DeleteEvent(x.ctx, x.a.Tenant, id)
+	if err := x.s.stores.Events.DeleteEvent(x.ctx, x.a.Tenant, id); err != nil {
+		return err
+	}
+	return x.s.dropDraft(x.ctx, x.a.Tenant, id)
 }

@@ -105,7 +105,6 @@ func FuzzQuery(f *testing.F) {
 			}
 			return
 		}
-		start := time.Now()
 		for _, m := range sampleObjects() {
 			is := q.match(m)
 			if is != q.match(m) {
@@ -120,9 +119,6 @@ func FuzzQuery(f *testing.F) {
 			if q.compareKeys(q.keys(m), q.keys(m)) != 0 {
 				t.Errorf("%q orders an object before itself", text)
 			}
-		}
-		if took := time.Since(start); took > time.Second {
-			t.Errorf("%q took %v", text, took)
 		}
 	})
 }
