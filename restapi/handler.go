@@ -175,3 +175,18 @@ func Unauthorized(w http.ResponseWriter, r *http.Request) {
 	}
 	unauthorizedC8y(w, r)
 }
+
+// Refuse answers a request whose login was not checked, in the form the clients of its route expect: 429 when too many logins failed or wait, 503
+// when something is broken.
+func Refuse(w http.ResponseWriter, r *http.Request, status int) {
+	p := c8yManyLogins
+	if status == http.StatusServiceUnavailable {
+		p = &c8yProblem{status, "general/internalError", "the login can't be checked now, try again later"}
+	}
+	w.Header().Set("Retry-After", "1")
+	if familyOf(r.URL.Path) == familyBSO {
+		writeEnvelope(w, status, problemEnvelope(newRequestID(), &bsoProblem{status, bsoUnauthorized.code, p.message, nil}))
+		return
+	}
+	writeC8yProblem(w, r, (&server{}).base(r), p)
+}

@@ -83,6 +83,9 @@ func (d documents) OldPartials(ctx context.Context, before int64, limit int) ([]
 type accounts struct{}
 
 func (accounts) Login(r *http.Request, tenant, user, password string) (Session, error) {
+	if user == "busy" {
+		return Session{}, ErrLoginBusy
+	}
 	if _, known := users[user]; !known || password != "right" {
 		return Session{}, ErrCredentials
 	}

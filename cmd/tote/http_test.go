@@ -123,18 +123,25 @@ func TestClientIDAndSecretLogIn(t *testing.T) {
 	}
 }
 
+// Guessing is slowed down, and told in the form of the face.
 func TestTooManyLoginsAreSlowedDown(t *testing.T) {
-	s := startProgram(t, testConfig(t))
-	for i := range freePerName + 2 {
-		status, header, _ := request(t, "GET", s.URL+"/dav/", "admin:guess", "")
-		if status == http.StatusTooManyRequests {
-			if i <= freePerName || header.Get("Retry-After") == "" {
-				t.Errorf("slowed down after %d guesses, Retry-After %q", i, header.Get("Retry-After"))
+	for path, form := range map[string]string{
+		"/dav/": "text/plain", "/inventory/binaries": "application/vnd.com.nsn.cumulocity.error+json", "/api/binarystreamobjectservice/get": "application/json",
+	} {
+		t.Run(path, func(t *testing.T) {
+			s := startProgram(t, testConfig(t))
+			for i := range freePerName + 2 {
+				status, header, _ := request(t, "GET", s.URL+path, "admin:guess", "")
+				if status == http.StatusTooManyRequests {
+					if i <= freePerName || header.Get("Retry-After") == "" || !strings.HasPrefix(header.Get("Content-Type"), form) {
+						t.Errorf("slowed down after %d guesses: %v", i, header)
+					}
+					return
+				}
 			}
-			return
-		}
+			t.Error("guessing is not slowed down")
+		})
 	}
-	t.Error("guessing is not slowed down")
 }
 
 func TestHugeXMLIsRefusedBeforeLogin(t *testing.T) {

@@ -80,8 +80,7 @@ func (s *site) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, errTooMany), errors.Is(err, errLoginBusy):
 		s.log.WarnContext(r.Context(), "login refused", "reason", err, "from", clientAddr(r))
-		w.Header().Set("Retry-After", "1")
-		http.Error(w, "too many logins failed or wait, try again later", http.StatusTooManyRequests)
+		turnAway(w, r, http.StatusTooManyRequests, "too many logins failed or wait, try again later")
 	case errors.Is(err, errNoCredentials), errors.Is(err, errBadCredentials):
 		if errors.Is(err, errBadCredentials) {
 			s.log.InfoContext(r.Context(), "login failed", "from", clientAddr(r))
@@ -89,8 +88,18 @@ func (s *site) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		unauthorized(w, r)
 	default:
 		s.log.ErrorContext(r.Context(), "login impossible", "error", err)
-		http.Error(w, "the login can't be checked now, try again later", http.StatusServiceUnavailable)
+		turnAway(w, r, http.StatusServiceUnavailable, "the login can't be checked now, try again later")
 	}
+}
+
+// turnAway answers a request whose login was not checked.
+func turnAway(w http.ResponseWriter, r *http.Request, status int, message string) {
+	if !isDAV(r.URL.Path) {
+		restapi.Refuse(w, r, status)
+		return
+	}
+	w.Header().Set("Retry-After", "1")
+	http.Error(w, message, status)
 }
 
 func unauthorized(w http.ResponseWriter, r *http.Request) {

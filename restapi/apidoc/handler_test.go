@@ -11,14 +11,15 @@ import (
 	"testing"
 )
 
-func get(t testing.TB, method, path string, headers ...string) *http.Response {
+// get asks a handler.
+func get(t testing.TB, h http.Handler, method, path string, headers ...string) *http.Response {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	New().ServeHTTP(w, r)
+	h.ServeHTTP(w, r)
 	return w.Result()
 }
 
@@ -33,12 +34,13 @@ func read(t testing.TB, r io.Reader) []byte {
 
 // TestServe asks for everything, packed and not.
 func TestServe(t *testing.T) {
+	h := New()
 	for path, mime := range map[string]string{
 		"/openapi.json": "application/json", "/docs": "text/html; charset=utf-8", "/docs/page.js": "text/javascript; charset=utf-8",
 		"/docs/swagger-ui-bundle.js": "text/javascript; charset=utf-8", "/docs/swagger-ui.css": "text/css; charset=utf-8",
 	} {
 		t.Run(path, func(t *testing.T) {
-			plain, packed := get(t, "GET", path, "Accept-Encoding", "gzip;q=0, br"), get(t, "GET", path, "Accept-Encoding", "br, gzip")
+			plain, packed := get(t, h, "GET", path, "Accept-Encoding", "gzip;q=0, br"), get(t, h, "GET", path, "Accept-Encoding", "br, gzip")
 			for _, res := range []*http.Response{plain, packed} {
 				if res.StatusCode != 200 || res.Header.Get("Content-Type") != mime || res.Header.Get("X-Content-Type-Options") != "nosniff" {
 					t.Errorf("%s %v", res.Status, res.Header)
@@ -55,10 +57,10 @@ func TestServe(t *testing.T) {
 			if tag == plain.Header.Get("ETag") {
 				t.Error("two encodings have the same ETag")
 			}
-			if res := get(t, "GET", path, "Accept-Encoding", "gzip", "If-None-Match", tag); res.StatusCode != http.StatusNotModified {
+			if res := get(t, h, "GET", path, "Accept-Encoding", "gzip", "If-None-Match", tag); res.StatusCode != http.StatusNotModified {
 				t.Errorf("with its ETag: %s", res.Status)
 			}
-			if res := get(t, "HEAD", path); res.StatusCode != 200 || len(read(t, res.Body)) != 0 {
+			if res := get(t, h, "HEAD", path); res.StatusCode != 200 || len(read(t, res.Body)) != 0 {
 				t.Errorf("HEAD: %s", res.Status)
 			}
 		})
@@ -67,6 +69,7 @@ func TestServe(t *testing.T) {
 
 // TestServeOther asks for what is not there, and in ways that are not served.
 func TestServeOther(t *testing.T) {
+	h := New()
 	for _, c := range []struct {
 		method, path string
 		status       int
@@ -78,7 +81,7 @@ func TestServeOther(t *testing.T) {
 		{"POST", "/docs", http.StatusMethodNotAllowed, "Allow", "GET, HEAD"},
 		{"DELETE", "/openapi.json", http.StatusMethodNotAllowed, "Allow", "GET, HEAD"},
 	} {
-		res := get(t, c.method, c.path)
+		res := get(t, h, c.method, c.path)
 		if res.StatusCode != c.status || c.header != "" && res.Header.Get(c.header) != c.want {
 			t.Errorf("%s %s: %s %v", c.method, c.path, res.Status, res.Header)
 		}
@@ -92,7 +95,8 @@ func TestServeOther(t *testing.T) {
 
 // TestPolicy wants the page to load nothing from elsewhere, and nothing inline.
 func TestPolicy(t *testing.T) {
-	res := get(t, "GET", "/docs")
+	h := New()
+	res := get(t, h, "GET", "/docs")
 	csp := res.Header.Get("Content-Security-Policy")
 	if !strings.HasPrefix(csp, "default-src 'none'; ") || strings.Contains(csp, "unsafe") || strings.Contains(csp, "http") {
 		t.Errorf("policy: %s", csp)
@@ -102,7 +106,7 @@ func TestPolicy(t *testing.T) {
 		if m[1] == "data:," {
 			continue
 		}
-		if res := get(t, "GET", "/"+m[1]); res.StatusCode != 200 {
+		if res := get(t, h, "GET", "/"+m[1]); res.StatusCode != 200 {
 			t.Errorf("the page refers to %s: %s", m[1], res.Status)
 		}
 	}
