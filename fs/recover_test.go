@@ -1,6 +1,7 @@
 package fs
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,29 +74,52 @@ func TestCrashDropsUnlinkedFiles(t *testing.T) {
 	c.noOrphans()
 }
 
+// TestCrashInTheMiddleOfAnEditInPlace has edits whose bytes are in the redo record, and larger ones, which stay in staging.
 func TestCrashInTheMiddleOfAnEditInPlace(t *testing.T) {
-	for _, stage := range []string{"before", "half", "renamed"} {
-		t.Run(stage, func(t *testing.T) {
-			c := newCore(t)
-			text := strings.Repeat("abcdefgh", 1<<16)
-			c.put("/big", text)
-			h := c.open("/big", os.O_RDWR)
-			c.write(h, 1000, "EDIT")
-			size := int64(400_000)
-			must(c.SetAttr(t.Context(), c.mount, h.Ino(), SetAttr{Size: &size}, h))(t)
-			base := h.v.base
-			ok(t, h.Flush(t.Context()))
-			if h.v.base.State != meta.StateRedo {
-				t.Fatalf("the edit was not made in place: %+v", h.v.base)
-			}
-			c.undo(stage, base, h.v.base, text)
-			c = c.kill()
-			if got := c.get("/big"); got != text[:1000]+"EDIT"+text[1004:size] {
-				t.Error("the edit is lost or torn")
-			}
-			c.fsckClean()
-			c.noOrphans()
-		})
+	for _, n := range []int{4, redoInline, redoInline + 1} {
+		for _, stage := range []string{"before", "half", "renamed"} {
+			t.Run(fmt.Sprint(n, " ", stage), func(t *testing.T) {
+				c := newCore(t)
+				text, edit := strings.Repeat("abcdefgh", 1<<16), strings.Repeat("E", n)
+				c.put("/big", text)
+				h := c.open("/big", os.O_RDWR)
+				c.write(h, 1000, edit)
+				size := int64(400_000)
+				must(c.SetAttr(t.Context(), c.mount, h.Ino(), SetAttr{Size: &size}, h))(t)
+				base := h.v.base
+				ok(t, h.Flush(t.Context()))
+				if h.v.base.State != meta.StateRedo || (h.v.base.Staging == "") != (n <= redoInline) {
+					t.Fatalf("the edit was not made in place: %+v", h.v.base)
+				}
+				c.undo(stage, base, h.v.base, text)
+				c = c.kill()
+				if got := c.get("/big"); got != text[:1000]+edit+text[1000+n:size] {
+					t.Error("the edit is lost or torn")
+				}
+				c.fsckClean()
+				c.noOrphans()
+				if names := must(c.staging.names())(t); len(names) > 0 {
+					t.Errorf("left in staging: %v", names)
+				}
+			})
+		}
+	}
+}
+
+// TestDamagedRedoRecords wants an error of records that are not what inlineEdit made.
+func TestDamagedRedoRecords(t *testing.T) {
+	c := newCore(t)
+	var r ranges
+	r.add(3, 8)
+	whole := must(inlineEdit(encodeEdit(r, 100), r, strings.NewReader("0123456789")))(t)
+	record, err := c.openRedo(meta.Redo{Ranges: whole})
+	if err != nil || string(record.data) != "34567" || record.baseLen != 100 {
+		t.Errorf("got %+v, %v", record, err)
+	}
+	for n := range len(whole) {
+		if _, err := c.openRedo(meta.Redo{Ranges: whole[:n]}); err == nil {
+			t.Errorf("%d of %d bytes are a record, too", n, len(whole))
+		}
 	}
 }
 
@@ -108,7 +132,7 @@ func (c *core) undo(stage string, base, edited Version, text string) {
 		return
 	}
 	if stage == "half" {
-		text = text[:1000] + "ED??" + text[1004:]
+		text = text[:1000] + "EE??" + text[1004:]
 	}
 	ok(c.t, os.WriteFile(path, []byte(text), 0o600))
 	ok(c.t, os.Rename(path, must(s.Path(base.Key))(c.t)))

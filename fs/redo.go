@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"io"
 	"os"
 	"syscall"
 
@@ -14,10 +15,14 @@ import (
 // A small edit of a large file costs what the edit costs: nobody else holds the old version, so its object is changed in place. The
 // written ranges lie in a staging file; the database commit that makes the new version current also records them (the redo record). Both are on
 // the disk before the object is touched. Then the ranges are written into the object and it is renamed to the new version's key. A crash in between
-// leaves the record, and applying it again gives the same bytes.
+// leaves the record, and applying it again gives the same bytes. The bytes of a very small edit are in the record itself, which spares flushing the
+// staging file; such a version names no staging file.
 
 // redoMin is the size from which an edit in place is worth its second write.
 const redoMin = 256 << 10
+
+// redoInline is how many bytes a redo record may hold itself.
+const redoInline = 64 << 10
 
 // redoPays tells whether the changes can and should be applied in place; the caller holds e.mu and wmu.
 func (v *view) redoPays(ctx context.Context) bool {
@@ -78,22 +83,20 @@ func (v *view) commitRedo(ctx context.Context) error {
 	if err := v.src.sync(); err != nil { // an earlier edit, whose record this one ends
 		return err
 	}
-	if err := v.syncWork(); err != nil {
-		return err
-	}
-	args, err := v.commitArgs(ctx, stamp{w.size, w.mtime})
+	args, err := v.redoArgs(ctx)
 	if err != nil {
 		return err
 	}
 	f.keys.claim(v.base.Key) // until the rename no version refers to this key
 	defer f.keys.release(v.base.Key)
-	args.State = meta.StateRedo
-	args.Redo = &meta.Redo{BaseKey: v.base.Key, Ranges: encodeEdit(w.written, w.baseLen)}
 	done, flushErr := v.commitRecord(ctx, args)
 	if flushErr != nil && !errors.Is(flushErr, meta.ErrNotFlushed) || done.Version.ID == 0 {
 		return flushErr
 	}
 	f.settler.discardLater(without(done.Staging, w.name)...)
+	if args.Staging == "" {
+		f.discard(w.name)
+	}
 	redo := *args.Redo
 	redo.Version = done.Version
 	if flushErr == nil { // else the object must not change: the record may not be on the disk
@@ -110,6 +113,24 @@ func (v *view) commitRedo(ctx context.Context) error {
 	f.closeSource(v.src) // its bytes are neither the old nor the new ones for sure
 	v.src = nil
 	return errors.Join(err, flushErr)
+}
+
+// redoArgs describes the edited version and has its bytes where the record will say.
+func (v *view) redoArgs(ctx context.Context) (meta.CommitArgs, error) {
+	w := v.work
+	args, err := v.commitArgs(ctx, stamp{w.size, w.mtime})
+	if err != nil {
+		return args, err
+	}
+	record := encodeEdit(w.written, w.baseLen)
+	if w.written.bytes() <= redoInline {
+		args.Staging = ""
+		record, err = inlineEdit(record, w.written, w.file)
+	} else {
+		err = v.syncWork()
+	}
+	args.State, args.Redo = meta.StateRedo, &meta.Redo{BaseKey: v.base.Key, Ranges: record}
+	return args, err
 }
 
 // commitRecord makes the edited content the current version. Until the record is applied the view goes on reading the old bytes under the work file.
@@ -141,6 +162,28 @@ func decodeEdit(b []byte) (r ranges, baseLen int64, err error) {
 	return r, int64(n), err
 }
 
+// inlineEdit is a redo record with its bytes: the length of the record without them, that record, and the bytes of its ranges one after the other.
+func inlineEdit(record []byte, r ranges, from io.ReaderAt) ([]byte, error) {
+	b := append(binary.AppendUvarint(nil, uint64(len(record))), record...)
+	for _, s := range r.spans {
+		at := len(b)
+		b = append(b, make([]byte, s.end-s.off)...)
+		if _, err := from.ReadAt(b[at:], s.off); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// cutInline undoes inlineEdit.
+func cutInline(b []byte) (record, data []byte, err error) {
+	n, used := binary.Uvarint(b)
+	if used <= 0 || n > uint64(len(b)-used) {
+		return nil, nil, errRanges
+	}
+	return b[used : used+int(n)], b[used+int(n):], nil
+}
+
 // finishRedo applies the redo record of a version that was committed before a crash or an error. It may be repeated.
 func (f *FS) finishRedo(ctx context.Context, v Version) error {
 	if err := f.db.Flush(ctx); err != nil { // the record first
@@ -164,15 +207,16 @@ func (f *FS) applyAndNote(ctx context.Context, redo meta.Redo) error {
 	if err := f.applyRedo(ctx, redo); err != nil {
 		return &Error{Op: "apply change", Path: redo.Version.Key, Errno: syscall.EIO, Err: err}
 	}
-	f.settler.note(settling{version: redo.Version, record: redo.Version.Staging})
+	f.settler.note(settling{version: redo.Version, adopted: true, record: redo.Version.Staging})
 	return nil
 }
 
 func (f *FS) applyRedo(ctx context.Context, redo meta.Redo) error {
-	edit, baseLen, err := decodeEdit(redo.Ranges)
+	record, err := f.openRedo(redo)
 	if err != nil {
 		return err
 	}
+	defer record.close()
 	renamer, ok1 := objstore.As[objstore.Renamer](f.store)
 	finder, ok2 := objstore.As[objstore.PathFinder](f.store)
 	if !ok1 || !ok2 {
@@ -183,7 +227,7 @@ func (f *FS) applyRedo(ctx context.Context, redo meta.Redo) error {
 		return err
 	}
 	defer object.Close()
-	if err := f.writeEdit(object, redo.Version, edit, baseLen); err != nil {
+	if err := record.apply(object, redo.Version.Size); err != nil {
 		return err
 	}
 	return renamer.Rename(ctx, redo.BaseKey, redo.Version.Key)
@@ -206,27 +250,64 @@ func (f *FS) redoTarget(finder objstore.PathFinder, redo meta.Redo) (*os.File, e
 	return nil, errors.Join(errs...)
 }
 
-// writeEdit applies the ranges of the staging file to the object.
-func (f *FS) writeEdit(object *os.File, v Version, edit ranges, baseLen int64) error {
-	from, err := os.Open(f.staging.path(v.Staging))
-	if err != nil {
-		return err
+// redoRecord is what a redo record says, with its bytes in a staging file or at hand.
+type redoRecord struct {
+	edit    ranges
+	baseLen int64    // bytes of the base that count
+	file    *os.File // nil: the bytes are in data
+	data    []byte   // of the ranges, one after the other
+}
+
+func (f *FS) openRedo(redo meta.Redo) (r redoRecord, err error) {
+	record := redo.Ranges
+	if redo.Version.Staging == "" {
+		if record, r.data, err = cutInline(record); err != nil {
+			return r, err
+		}
 	}
-	defer from.Close()
+	if r.edit, r.baseLen, err = decodeEdit(record); err != nil {
+		return r, err
+	}
+	if redo.Version.Staging == "" {
+		if r.edit.bytes() != int64(len(r.data)) {
+			err = errRanges
+		}
+		return r, err
+	}
+	r.file, err = os.Open(f.staging.path(redo.Version.Staging))
+	return r, err
+}
+
+func (r redoRecord) close() {
+	if r.file != nil {
+		r.file.Close()
+	}
+}
+
+// apply writes the ranges into the object, which becomes size bytes long.
+func (r redoRecord) apply(object *os.File, size int64) error {
 	st, err := object.Stat()
 	if err != nil {
 		return err
 	}
-	if st.Size() > baseLen { // what follows it is in the ranges, or a hole
-		if err := object.Truncate(baseLen); err != nil {
+	if st.Size() > r.baseLen { // what follows it is in the ranges, or a hole
+		if err := object.Truncate(r.baseLen); err != nil {
 			return err
 		}
 	}
-	if err := object.Truncate(v.Size); err != nil {
+	if err := object.Truncate(size); err != nil {
 		return err
 	}
-	for _, s := range edit.spans {
-		if err := copyRange(object, from, s.off, s.end-s.off); err != nil {
+	data := r.data
+	for _, s := range r.edit.spans {
+		n := s.end - s.off
+		if r.file != nil {
+			err = copyRange(object, r.file, s.off, n)
+		} else {
+			_, err = object.WriteAt(data[:n], s.off)
+			data = data[n:]
+		}
+		if err != nil {
 			return err
 		}
 	}

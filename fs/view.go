@@ -36,6 +36,7 @@ type view struct {
 	back    *Backing
 	handles int // guarded by e.mu
 	writers atomic.Int32
+	quick   atomic.Bool // the last flush of the work file took a short time
 
 	cmu      sync.Mutex // held for a whole commit to a remote store; before e.mu
 	leaving  int        // handles that are being released; guarded by e.mu
