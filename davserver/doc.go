@@ -37,7 +37,7 @@
 // Locks and dead properties live in the database, reached through the core, and survive a restart. A lock lasts ten minutes when the client
 // does not say, one hour at most; only its owner or an administrator refreshes or removes it. Dead properties are kept under their XML
 // namespace with their inner XML; namespaces that the core uses itself are prefixed with "xmlns:". The core's own properties appear in the
-// namespace urn:tote:properties.
+// namespace urn:tote:properties, the members that REST gives a managed object in urn:tote:members.
 //
 // A PROPFIND is streamed in pieces of 64 KiB from pages of a thousand entries and never opens content. With Depth infinity the answer is
 // collected first and refused with 403 propfind-finite-depth when it has more than Options.MaxInfinite entries. XML bodies are at most 1 MiB,

@@ -205,7 +205,7 @@ func (f *file) DeadProps() (map[xml.Name]webdav.Property, error) {
 	}
 	dead := make(map[xml.Name]webdav.Property, len(props))
 	for _, p := range props {
-		if n, inner, ok := fromProperty(p); ok && n.Space != toteNS {
+		if n, inner, ok := fromProperty(p); ok && !ownSpace(n.Space) {
 			dead[n] = webdav.Property{XMLName: n, InnerXML: []byte(inner)}
 		}
 	}

@@ -74,7 +74,7 @@ func (p *propfinder) live(b []byte, l *liveProp, e *entry) []byte {
 func (p *propfinder) allDead(b []byte, e *entry) []byte {
 	for _, d := range e.dead {
 		n, inner, ok := fromProperty(d)
-		if !ok || n == displayName || n.Space == toteNS && !p.want.names || slices.Contains(p.want.dead, n) {
+		if !ok || n == displayName || ownSpace(n.Space) && !p.want.names || slices.Contains(p.want.dead, n) {
 			continue
 		}
 		if p.want.names {

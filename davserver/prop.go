@@ -16,6 +16,12 @@ const msNS = "urn:schemas-microsoft-com:"
 // toteNS shows the core's own properties (objectKey, user, role, …) to WebDAV clients. They are answered when asked for by name.
 const toteNS = "urn:tote:properties"
 
+// membersNS shows the members of managed objects, in the same way.
+const membersNS = "urn:tote:members"
+
+// ownSpace tells whether a namespace shows what the core or REST keeps, as plain text.
+func ownSpace(ns string) bool { return ns == toteNS || ns == membersNS }
+
 // deadPrefix marks the XML namespaces that would collide with spaces the core uses for itself.
 const deadPrefix = "xmlns:"
 
@@ -25,6 +31,8 @@ func spaceOf(ns string) string {
 	switch {
 	case ns == toteNS:
 		return ""
+	case ns == membersNS:
+		return fs.SpaceManaged
 	case ns == "" || ns == fs.SpaceManaged || ns == fs.SpaceDigests || strings.HasPrefix(ns, deadPrefix):
 		return deadPrefix + ns
 	}
@@ -36,7 +44,9 @@ func nsOf(space string) (ns string, ok bool) {
 	switch space {
 	case "":
 		return toteNS, true
-	case fs.SpaceManaged, fs.SpaceDigests:
+	case fs.SpaceManaged:
+		return membersNS, true
+	case fs.SpaceDigests:
 		return "", false
 	}
 	return strings.TrimPrefix(space, deadPrefix), true
@@ -45,7 +55,7 @@ func nsOf(space string) (ns string, ok bool) {
 // toProperty is a dead property in the core's form.
 func toProperty(n name, inner string) fs.Property {
 	p := fs.Property{Space: spaceOf(n.Space), Name: n.Local, Value: inner}
-	if n.Space == toteNS {
+	if ownSpace(n.Space) {
 		p.Value = fs.JSONString(plainText(inner))
 	}
 	return p
@@ -54,10 +64,10 @@ func toProperty(n name, inner string) fs.Property {
 // fromProperty gives name and inner XML of what the core keeps; ok is false when WebDAV does not show it.
 func fromProperty(p fs.Property) (n name, inner string, ok bool) {
 	ns, ok := nsOf(p.Space)
-	if !ok || !xmlName(p.Name) {
+	if !ok || !xmlName(p.Name) || ns == membersNS && fs.Internal(p.Name) {
 		return name{}, "", false
 	}
-	if ns == toteNS {
+	if ownSpace(ns) {
 		return name{Space: ns, Local: p.Name}, string(appendText(nil, fs.FromJSONString(p.Value))), true
 	}
 	return name{Space: ns, Local: p.Name}, p.Value, true
@@ -129,7 +139,7 @@ func protected(n name) bool {
 	if n == displayName {
 		return false
 	}
-	return n == ocChecksums || slices.ContainsFunc(liveProps(), func(p liveProp) bool { return p.name == n })
+	return n == ocChecksums || n.Space == membersNS && fs.Internal(n.Local) || slices.ContainsFunc(liveProps(), func(p liveProp) bool { return p.name == n })
 }
 
 // of tells whether the resource has the property.

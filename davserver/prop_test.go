@@ -195,12 +195,12 @@ func TestOwnProperties(t *testing.T) {
 }
 
 func TestSpaces(t *testing.T) {
-	for _, ns := range []string{"", "c8y", "DAV:", "http://x/", toteNS, deadPrefix, deadPrefix + "c8y", deadPrefix + deadPrefix} {
+	for _, ns := range []string{"", "c8y", "DAV:", "http://x/", toteNS, membersNS, deadPrefix, deadPrefix + "c8y", deadPrefix + deadPrefix} {
 		space := spaceOf(ns)
 		if back, ok := nsOf(space); !ok || back != ns {
 			t.Errorf("%q became %q and came back as %q", ns, space, back)
 		}
-		if ns != toteNS && (space == "" || space == "c8y") {
+		if !ownSpace(ns) && (space == "" || space == "c8y") {
 			t.Errorf("%q reaches the core's own space", ns)
 		}
 	}

@@ -218,7 +218,7 @@ func (f *FS) copiedProps(ctx context.Context, ino Ino) ([]Property, error) {
 		return nil, err
 	}
 	return slices.DeleteFunc(all, func(p Property) bool {
-		return p.Space == "" && slices.Contains(identity, p.Name) || p.Space == SpaceManaged && strings.HasPrefix(p.Name, "_")
+		return p.Space == "" && slices.Contains(identity, p.Name) || p.Space == SpaceManaged && Internal(p.Name)
 	}), nil
 }
 

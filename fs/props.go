@@ -12,7 +12,8 @@ import (
 	"tote/meta"
 )
 
-// Properties belong to the file. REST shows them as JSON, WebDAV as dead properties, the mount as extended attributes user.tote.NAME.
+// Properties belong to the file. REST shows them as JSON, WebDAV as dead properties, the mount as extended attributes user.tote.NAME, or
+// user.tote.c8y.NAME for the members of a managed object.
 
 // property reads one property's text, "" when it is not set.
 func (f *FS) property(ctx context.Context, ino Ino, space, name string) (string, error) {
@@ -150,6 +151,31 @@ func checkProps(set []Property) error {
 // xattrPrefix is where the mount shows tote's own properties.
 const xattrPrefix = "user.tote."
 
+// membersPrefix is where, behind xattrPrefix, the members of a managed object are shown.
+const membersPrefix = SpaceManaged + "."
+
+// propOf is the property behind an attribute without its xattrPrefix; ok is false for what the server keeps to itself.
+func propOf(attr string) (p Property, ok bool) {
+	if member, is := strings.CutPrefix(attr, membersPrefix); is {
+		return Property{Space: SpaceManaged, Name: member}, member != "" && !Internal(member)
+	}
+	return Property{Name: attr}, attr != ""
+}
+
+// attrOf undoes propOf.
+func attrOf(p Property) (attr string, ok bool) {
+	switch p.Space {
+	case "":
+		return p.Name, !strings.HasPrefix(p.Name, membersPrefix)
+	case SpaceManaged:
+		return membersPrefix + p.Name, !Internal(p.Name)
+	}
+	return "", false
+}
+
+// Internal tells whether a member of a managed object belongs to the server: it is not shown, and clients can't set it.
+func Internal(member string) bool { return strings.HasPrefix(member, "_") }
+
 // readOnlyXattrs are views of what the core itself keeps.
 var readOnlyXattrs = append([]string{"id", "version", "guid", "key", "checksum"}, identity...)
 
@@ -191,8 +217,8 @@ func (f *FS) xattrViews(ctx context.Context, ino Ino) (map[string]string, error)
 	}
 	views := map[string]string{}
 	for _, p := range props {
-		if p.Space == "" {
-			views[p.Name] = FromJSONString(p.Value)
+		if attr, ok := attrOf(p); ok {
+			views[attr] = FromJSONString(p.Value)
 		}
 	}
 	views["id"] = strconv.FormatUint(uint64(ino), 10)
@@ -229,7 +255,8 @@ func (f *FS) setXattr(ctx context.Context, a *Actor, ino Ino, name string, value
 	if !own {
 		return f.db.SetXattr(ctx, ino, name, value, meta.XattrFlags(flags), a.Origin, durabilityFor(a))
 	}
-	if prop == "" || slices.Contains(readOnlyXattrs, prop) {
+	p, ok := propOf(prop)
+	if !ok || slices.Contains(readOnlyXattrs, prop) {
 		return syscall.EPERM
 	}
 	if !utf8.Valid(value) {
@@ -238,8 +265,8 @@ func (f *FS) setXattr(ctx context.Context, a *Actor, ino Ino, name string, value
 	if err := f.xattrExists(ctx, ino, prop, flags); err != nil {
 		return err
 	}
-	set := []Property{{Name: prop, Value: JSONString(string(value))}}
-	return f.db.PatchProps(ctx, ino, set, nil, a.Origin, durabilityFor(a))
+	p.Value = JSONString(string(value))
+	return f.db.PatchProps(ctx, ino, []Property{p}, nil, a.Origin, durabilityFor(a))
 }
 
 // xattrExists honours XATTR_CREATE and XATTR_REPLACE for a property.
@@ -273,8 +300,9 @@ func (f *FS) ListXattr(ctx context.Context, a *Actor, ino Ino) ([]string, error)
 	}
 	props, err := f.db.Props(ctx, ino)
 	for _, p := range props {
-		if p.Space == "" && !slices.Contains(readOnlyXattrs, p.Name) && len(xattrPrefix+p.Name) <= maxXattrName && len(p.Value) <= maxXattrValue {
-			names = append(names, xattrPrefix+p.Name)
+		attr, ok := attrOf(p)
+		if ok && !slices.Contains(readOnlyXattrs, attr) && len(xattrPrefix+attr) <= maxXattrName && len(p.Value) <= maxXattrValue {
+			names = append(names, xattrPrefix+attr)
 		}
 	}
 	return names, fail("listxattr", "", err)
@@ -293,11 +321,12 @@ func (f *FS) removeXattr(ctx context.Context, a *Actor, ino Ino, name string) er
 	if !own {
 		return f.db.RemoveXattr(ctx, ino, name, a.Origin, durabilityFor(a))
 	}
-	if slices.Contains(readOnlyXattrs, prop) {
+	p, ok := propOf(prop)
+	if !ok || slices.Contains(readOnlyXattrs, prop) {
 		return syscall.EPERM
 	}
 	if err := f.xattrExists(ctx, ino, prop, int(meta.XattrReplace)); err != nil {
 		return err
 	}
-	return f.db.PatchProps(ctx, ino, nil, []Property{{Name: prop}}, a.Origin, durabilityFor(a))
+	return f.db.PatchProps(ctx, ino, nil, []Property{p}, a.Origin, durabilityFor(a))
 }

@@ -98,7 +98,7 @@ func newBinary(f fs.File, own, members []fs.Property) managed {
 		if p.Name == propReplaced {
 			m.revpos = max(1, atoi(p.Value))
 		}
-		if !strings.HasPrefix(p.Name, "_") {
+		if settable(p.Name) && p.Name != "name" && p.Name != "owner" { // the mount and WebDAV can set others, too
 			m.custom[p.Name] = rawJSON(p.Value)
 		}
 	}
@@ -151,7 +151,7 @@ var readOnly = []string{"id", "self", "length", "contentType", "c8y_IsBinary", "
 
 // settable tells whether a member of a client's object is kept. Names that start with an underscore (_attachments, _id) belong to the server.
 func settable(name string) bool {
-	return !slices.Contains(readOnly, name) && !strings.HasPrefix(name, "_")
+	return !slices.Contains(readOnly, name) && !fs.Internal(name)
 }
 
 // The two APIs that show managed objects; each puts its own path into self.
