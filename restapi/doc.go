@@ -1,5 +1,9 @@
-// Package restapi serves the files of the core over two documented REST APIs: inventory binaries (/inventory) and the Binary Stream Object
-// Service (/api, /{tenant}/api, /data) with the signed URLs (/blobs) that its clients upload to and download from.
+// Package restapi serves the files of the core over two families of REST APIs: the inventory with binaries, managed objects and events (/inventory,
+// /event, and what their clients need at login: /tenant, /user, /platform), and the Binary Stream Object Service (/api, /{tenant}/api, /data) with the
+// signed URLs (/blobs) that its clients upload to and download from.
+//
+// Package apidoc describes every operation. The tests of this package compare the description with the routes in both directions, ask for each described
+// status, and hold every answer that any of them gets against it.
 //
 // # What is a file here
 //
@@ -23,6 +27,11 @@
 //
 // Blocks wait in the core as pieces, grouped by container and key, until a list makes a blob of them, a whole blob takes their place, or a week has
 // passed. A list is made a blob while no block of the same blob can come, so of two lists that want the same blocks one finds none left.
+//
+// # Events
+//
+// An event is a row; its attachment is a file below /events that says itself to which event it belongs. Pieces of an attachment wait as a draft, in
+// order, until the last one makes a file of them; the event counts a piece when its bytes are on the disk. A draft that has not grown for a day is dropped.
 //
 // # Who may
 //
