@@ -135,3 +135,21 @@ func TestFsckListsWhatIsElsewhere(t *testing.T) {
 		t.Errorf("listed %q", k.roots)
 	}
 }
+
+// Uploads that no record knows end at the start, those under way go on.
+func TestEndStrays(t *testing.T) {
+	c := newFar(t)
+	must(c.mem.Store.NewUpload(t.Context(), "photo.jpg"))(t)
+	must(c.mem.Store.NewUpload(t.Context(), "rdp/binarystreamobject/assets/u@_@g.txt"))(t)
+	data := randomBytes(1, 5*mib)
+	w := must(c.NewWriter(t.Context(), c.dav, Target{Path: "/big"}))(t)
+	must(w.Write(data))(t)
+	c.eventually("an upload is on record", func() bool { return len(must(c.db.Uploads(t.Context(), false))(t)) == 1 })
+	ok(t, c.EndStrays(t.Context()))
+	if open := c.openUploads(); len(open) != 2 {
+		t.Errorf("open uploads are %+v", open)
+	}
+	_, _, err := w.Commit(t.Context(), CommitOptions{ExpectSize: int64(len(data))})
+	ok(t, err)
+	c.holds("/big", data)
+}

@@ -119,6 +119,7 @@ func (c *crash) round(round int) {
 	for _, w := range c.workers {
 		wg.Go(func() { c.load(w) })
 	}
+	c.awaitLoad()
 	time.Sleep(50*time.Millisecond + c.upTo(1950*time.Millisecond)) // the fault itself, not a wait
 	c.killed.Store(true)
 	c.s.kill()
@@ -139,6 +140,19 @@ func (c *crash) round(round int) {
 	if c.t.Failed() {
 		c.t.FailNow()
 	}
+}
+
+// awaitLoad waits, on a machine that is busy with other things, until each worker has come to do something.
+func (c *crash) awaitLoad() {
+	c.t.Helper()
+	eventually(c.t, time.Minute, func() error {
+		for _, w := range c.workers {
+			if w.acked.Load() == 0 && !c.t.Failed() {
+				return fmt.Errorf("%s has done nothing", w.kind)
+			}
+		}
+		return nil
+	})
 }
 
 func (c *crash) upTo(d time.Duration) time.Duration { return time.Duration(c.rnd.Int64N(int64(d))) }
@@ -198,8 +212,8 @@ func (c *crash) trim() {
 func (c *crash) finish() {
 	t := c.t
 	for _, w := range c.workers {
-		t.Logf("%-8s %5d acknowledged, %2d cut off, %4d files", w.kind, w.acked, w.cut, len(w.state))
-		if w.acked == 0 {
+		t.Logf("%-8s %5d acknowledged, %2d cut off, %4d files", w.kind, w.acked.Load(), w.cut, len(w.state))
+		if w.acked.Load() == 0 {
 			t.Errorf("%s: nothing was acknowledged, the load is no load", w.kind)
 		}
 	}
@@ -263,7 +277,7 @@ type crasher struct {
 	state state
 	open  []state // states an operation that was cut off may have left
 	count int
-	acked int
+	acked atomic.Int64
 	cut   int
 
 	content []byte // of the edited file
@@ -274,10 +288,10 @@ func (w *crasher) op(run func() error, states ...state) error {
 	if err := run(); err != nil {
 		w.open = append([]state{w.state}, states...)
 		w.cut++
-		return fmt.Errorf("operation %d: %w", w.acked+w.cut, err)
+		return fmt.Errorf("operation %d: %w", w.acked.Load()+int64(w.cut), err)
 	}
 	w.state = states[len(states)-1]
-	w.acked++
+	w.acked.Add(1)
 	return nil
 }
 

@@ -64,8 +64,8 @@ func (c *crash) bites(n s3proxy.Count) {
 		c.t.Error("no call failed: the test proves nothing")
 	}
 	for _, w := range c.workers {
-		c.t.Logf("%-8s %5d done", w.kind, w.acked)
-		if w.acked == 0 {
+		c.t.Logf("%-8s %5d done", w.kind, w.acked.Load())
+		if w.acked.Load() == 0 {
 			c.t.Errorf("%s: nothing was done", w.kind)
 		}
 	}

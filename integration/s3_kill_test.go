@@ -13,9 +13,9 @@ import (
 // TestS3KillUpload kills the server in the middle of a large upload, at each step that an upload has. The restart resumes or ends it: what was
 // acknowledged is there, what was not is not there in parts, and the bucket has no upload that nobody knows.
 func TestS3KillUpload(t *testing.T) {
-	size := 6*s3Part + 777
+	size, later, patience := 6*s3Part+777, 4, time.Minute
 	if soak(t) > 0 {
-		size = 5 << 30
+		size, later, patience = 5<<30, 500, 10*time.Minute
 	}
 	s, p := startProxied(t)
 	source := filepath.Join(tempDir(t), "source")
@@ -28,7 +28,7 @@ func TestS3KillUpload(t *testing.T) {
 	}{
 		{"created, but not told so", s3proxy.Fault{Mode: s3proxy.Hang, Ops: []s3proxy.Op{s3proxy.CreateMultipartUpload}}},
 		{"in the first part", s3proxy.Fault{Mode: s3proxy.Stall, Ops: []s3proxy.Op{s3proxy.UploadPart}}},
-		{"behind a later part", s3proxy.Fault{Mode: s3proxy.Hang, Ops: []s3proxy.Op{s3proxy.UploadPart}, Nth: 4}},
+		{"behind a later part", s3proxy.Fault{Mode: s3proxy.Hang, Ops: []s3proxy.Op{s3proxy.UploadPart}, Nth: later}},
 		{"before the end", s3proxy.Fault{Mode: s3proxy.Stall, Ops: []s3proxy.Op{s3proxy.CompleteMultipartUpload}}},
 		{"at the end, but not told so", s3proxy.Fault{Mode: s3proxy.Hang, Ops: []s3proxy.Op{s3proxy.CompleteMultipartUpload}}},
 	} {
@@ -40,7 +40,7 @@ func TestS3KillUpload(t *testing.T) {
 				p.Inject(0, at.Fault)
 				ended := make(chan error, 1)
 				go func() { ended <- s.send(t, door, source, name) }()
-				eventually(t, time.Minute, func() error {
+				eventually(t, patience, func() error {
 					if p.Count(at.Ops[0]).Faults == 0 {
 						return fmt.Errorf("the upload has not come to its fault: %+v", p.Counts())
 					}
@@ -53,12 +53,24 @@ func TestS3KillUpload(t *testing.T) {
 				t.Logf("open uploads: %q", s.openUploads())
 				p.Inject(0)
 				s.start()
+				s.endsUploads(t)
 				s.wholeOrNothing(t, door, name, want)
 				wantContent(t, s.dav(), "/kept", kept)
 				s.settled()
 			})
 		}
 	}
+}
+
+// endsUploads wants the server to end, by itself, all uploads that are open while nothing is being written.
+func (s *server) endsUploads(t *testing.T) {
+	t.Helper()
+	eventually(t, time.Minute, func() error {
+		if open := s.openUploads(); len(open) > 0 {
+			return fmt.Errorf("open uploads after a restart: %q", open)
+		}
+		return nil
+	})
 }
 
 // send uploads a file with a program of its own.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A one-node Ceph cluster with an S3 gateway, for tests: one disk, which is a file, and one copy of everything. It takes about 1 GiB of memory.
+# A one-node Ceph cluster with an S3 gateway, for tests: one disk, which is a file, and one copy of everything. It takes about half a GiB of memory.
 # usage: scripts/ceph.sh start DIR   prints the address and the keys as assignments for a shell
 #        scripts/ceph.sh stop DIR    ends what start began and removes DIR
 #        scripts/ceph.sh run COMMAND runs a command with these assignments in its environment, on a cluster of its own
@@ -22,7 +22,8 @@ main() {
 		;;
 	run:1) usage ;;
 	run:*)
-		dir=$(mktemp -d)
+		dir=$(mktemp -d "${TMPDIR:-/tmp}/ceph.XXXXXX")
+		watch $$ &
 		begin
 		trap stop EXIT
 		set -a
@@ -37,6 +38,14 @@ main() {
 usage() {
 	sed -n '3,5s/^# //p' "$0" >&2
 	exit 2
+}
+
+# watch ends the cluster when the script was killed, which then can't do it itself.
+watch() {
+	trap '' INT TERM HUP
+	exec </dev/null >/dev/null 2>&1
+	while [ -d "$dir" ] && kill -0 "$1"; do sleep 1; done
+	[ ! -d "$dir" ] || stop
 }
 
 # begin starts a cluster in $dir, or leaves nothing behind.
@@ -85,7 +94,8 @@ free_port() {
 	echo "$port"
 }
 
-# Deleted objects are freed within seconds instead of hours, and the monitor does not mind a disk of the machine that is nearly full.
+# Deleted objects are freed within seconds instead of hours, the monitor does not mind a disk of the machine that is nearly full, the gateway's
+# answers do not wait for the client's acknowledgement (40 ms each), and caches and threads are few.
 configure() {
 	fsid=$(uuid)
 	monitor="[v2:127.0.0.1:$(free_port)]"
@@ -117,10 +127,12 @@ configure() {
 		osd data = $dir/osd
 		osd objectstore = bluestore
 		bluestore block size = $(numfmt --from=iec "${CEPH_DISK:-24G}")
-		osd memory target = 939524096
+		bluestore cache autotune = false
+		bluestore cache size = $(numfmt --from=iec 128M)
 		[client.rgw]
 		rgw data = $dir/rgw
-		rgw frontends = beast endpoint=$endpoint
+		rgw thread pool size = 64
+		rgw frontends = beast endpoint=$endpoint tcp_nodelay=1
 		rgw gc obj min wait = 5
 		rgw gc processor period = 5
 	END

@@ -27,6 +27,9 @@ type jobs struct {
 func newJobs(c *core, rest *restapi.Handler, log *slog.Logger) *jobs {
 	ctx, cancel := context.WithCancel(context.Background())
 	j := &jobs{cancel: cancel, log: log}
+	if c.ref.remote() {
+		j.once(ctx, "end left uploads", c.fs.EndStrays)
+	}
 	j.every(ctx, "flush", flushEvery, c.db.Flush)
 	j.every(ctx, "tidy", tidyEvery, c.fs.Tidy)
 	j.every(ctx, "gc", gcEvery, func(ctx context.Context) error {
@@ -46,6 +49,15 @@ const sweepEvery = 30 * time.Minute
 // sweep drops uploads in pieces that nobody goes on with, tokens that have expired and relations of objects that went.
 func (j *jobs) sweep(ctx context.Context, rest *restapi.Handler, db *meta.DB) error {
 	return errors.Join(rest.Tidy(ctx, false), db.ExpireTokens(ctx, time.Now(), meta.Relaxed), db.SweepRelations(ctx, meta.Relaxed))
+}
+
+// once runs f a single time. What it does not come to is done by gc.
+func (j *jobs) once(ctx context.Context, name string, f func(context.Context) error) {
+	j.work.Go(func() {
+		if err := f(ctx); err != nil && ctx.Err() == nil {
+			j.log.Warn("job of the start failed, gc makes up for it", "job", name, "error", err)
+		}
+	})
 }
 
 // every runs f again and again. A failure is logged and tried again the next time.
