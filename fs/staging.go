@@ -47,8 +47,21 @@ func (s *staging) newName() string {
 // create makes an empty staging file.
 func (s *staging) create() (*os.File, string, error) {
 	name := s.newName()
-	file, err := os.OpenFile(s.path(name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := openPlain(s.path(name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	return file, name, err
+}
+
+// openPlain is os.OpenFile for regular files without the five calls by which the runtime finds out that it can't wait for them.
+func openPlain(path string, flags int, mode uint32) (*os.File, error) {
+	for {
+		fd, err := unix.Open(path, flags|unix.O_CLOEXEC, mode)
+		switch {
+		case err == nil:
+			return os.NewFile(uintptr(fd), path), nil
+		case !errors.Is(err, unix.EINTR):
+			return nil, &os.PathError{Op: "open", Path: path, Err: err}
+		}
+	}
 }
 
 // scratch makes an empty file that nobody has to find again: where the disk can, it has no name ("") and is gone with its last descriptor.
@@ -61,7 +74,7 @@ func (s *staging) scratch() (*os.File, string, error) {
 		return file, "", nil
 	}
 	s.spareMu.Unlock()
-	file, err := os.OpenFile(s.dir, os.O_RDWR|unix.O_TMPFILE, 0o600)
+	file, err := openPlain(s.dir, os.O_RDWR|unix.O_TMPFILE, 0o600)
 	if err != nil {
 		return s.create()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
@@ -146,6 +147,10 @@ func (m *mount) Tmpfile(_ <-chan struct{}, in *fuse.CreateIn, out *fuse.CreateOu
 	})
 }
 
+// forThisCall lets the kernel end the open(2) that made a file with the attributes it was just told: it looks at them once more to check permissions. The
+// kernel rounds it up to a tick of its clock. What it writes itself in that time it knows.
+const forThisCall = time.Nanosecond
+
 type maker func(ctx context.Context, a *fs.Actor, flags int, through bool) (fs.Attr, *fs.Handle, error)
 
 func (m *mount) create(op string, in *fuse.CreateIn, out *fuse.CreateOut, mk maker) fuse.Status {
@@ -179,6 +184,9 @@ func (m *mount) create(op string, in *fuse.CreateIn, out *fuse.CreateOut, mk mak
 	}
 	m.opened(of, flags, of.h.Version() == 0, &out.OpenOut)
 	m.entry(actor, &a, since, &out.EntryOut)
+	if out.EntryTimeout() > 0 && out.AttrTimeout() == 0 {
+		out.SetAttrTimeout(forThisCall)
+	}
 	return fuse.OK
 }
 
