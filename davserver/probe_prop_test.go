@@ -245,5 +245,29 @@ func TestProbesProp(t *testing.T) {
 			}
 			s.want(400, "PUT", d+"/f", "x", "Content-MD5: nonsense")
 		}},
+		{"sync-collection", func(s *share, d string) {
+			s.put(d+"/f", "x")
+			report := func(token string) answer {
+				return s.want(207, "REPORT", d, `<D:sync-collection xmlns:D="DAV:"><D:sync-token>`+token+
+					`</D:sync-token><D:sync-level>1</D:sync-level><D:prop><D:getetag/></D:prop></D:sync-collection>`, "Depth: 0")
+			}
+			next := func(a answer) string {
+				m := regexp.MustCompile(`<D:sync-token>([^<]+)</D:sync-token>`).FindStringSubmatch(a.body)
+				if m == nil {
+					s.t.Fatalf("no token in\n%s", a.body)
+				}
+				return m[1]
+			}
+			first := report("")
+			s.has(first.body, "<D:href>"+d+"/f</D:href>", "<D:getetag>")
+			s.has(s.propfind(d, "0", "<D:sync-token/><D:supported-report-set/>").body, "<D:sync-token>", "<D:sync-collection/>")
+			same := report(next(first))
+			s.lacks(same.body, "<D:response>")
+			s.put(d+"/g", "y")
+			s.want(204, "DELETE", d+"/f", "")
+			second := report(next(first))
+			s.has(second.body, "<D:href>"+d+"/g</D:href>", "<D:response><D:href>"+d+"/f</D:href><D:status>HTTP/1.1 404 Not Found</D:status></D:response>")
+			s.has(s.do("REPORT", d, `<D:sync-collection xmlns:D="DAV:"><D:sync-token>nonsense</D:sync-token><D:sync-level>1</D:sync-level><D:prop/></D:sync-collection>`).body, "<D:valid-sync-token/>")
+		}},
 	})
 }

@@ -1,6 +1,7 @@
 package davserver
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -53,7 +54,7 @@ func TestProbesXfer(t *testing.T) {
 		{"options-allow", func(s *share, d string) {
 			s.put(d+"/f", "x")
 			s.has(s.want(200, "OPTIONS", d+"/f", "").Get("Allow"), "PATCH", "PUT", "LOCK")
-			s.has(s.want(200, "OPTIONS", d, "").Get("Allow"), "PROPFIND")
+			s.has(s.want(200, "OPTIONS", d, "").Get("Allow"), "PROPFIND", "REPORT")
 			s.lacks(s.want(200, "OPTIONS", d, "").Get("Allow"), "PUT", "MKCOL")
 			s.has(s.want(200, "OPTIONS", d+"/f", "").Get("Accept-Patch"), "application/x-sabredav-partialupdate")
 		}},
@@ -123,6 +124,31 @@ func TestProbesXfer(t *testing.T) {
 			s.lock(d+"/f", "X-User: ann")
 			s.want(423, "PATCH", d+"/f", "x", sabre, "X-Update-Range: append", "X-User: bob")
 			s.holds(d+"/f", "0123456789")
+		}},
+		{"chunked-upload", func(s *share, d string) {
+			up, to := "/remote.php/dav/uploads/ann/42", dest("/remote.php/dav/files/ann"+strings.TrimPrefix(d, "/dav")+"/big")
+			ann := "X-User: ann"
+			s.want(201, "MKCOL", up, "", to, ann)
+			for i, part := range []string{"one", "two", "three"} {
+				s.want(201, "PUT", fmt.Sprintf("%s/%05d", up, i+1), part, to, ann)
+			}
+			s.want(404, "MOVE", up+"/.file", "", to, "X-User: bob")
+			s.want(400, "MOVE", up+"/.file", "", to, "OC-Total-Length: 99", ann)
+			got := s.want(201, "MOVE", up+"/.file", "", to, "OC-Total-Length: 11", "X-OC-Mtime: 1000000000", ann)
+			if got.Get("ETag") != s.etag(d+"/big") {
+				s.t.Errorf("ETag %q", got.Get("ETag"))
+			}
+			s.holds(d+"/big", "onetwothree")
+			s.want(404, "MOVE", up+"/.file", "", to, ann)
+		}},
+		{"chunked-abort", func(s *share, d string) {
+			up := "/remote.php/dav/uploads/ann/43"
+			s.want(409, "PUT", up+"/00001", "x", "X-User: ann")
+			s.want(201, "MKCOL", up, "", "X-User: ann")
+			s.want(201, "PUT", up+"/00001", "x", "X-User: ann")
+			s.has(s.want(207, "PROPFIND", up, "", "Depth: 1", "X-User: ann").body, up+"/00001")
+			s.want(204, "DELETE", up, "", "X-User: ann")
+			s.want(404, "PROPFIND", up, "", "Depth: 1", "X-User: ann")
 		}},
 	})
 }

@@ -126,6 +126,8 @@ func liveProps() []liveProp {
 		{name: dav("supportedlock"), add: addSupportedLock},
 		{name: dav("quota-available-bytes"), dir: true, add: addAvailable},
 		{name: dav("quota-used-bytes"), dir: true, add: addUsed},
+		{name: dav("sync-token"), dir: true, add: addSyncToken},
+		{name: dav("supported-report-set"), dir: true, add: addReports},
 		{name: name{Space: msNS, Local: "Win32LastModifiedTime"}, add: addModified},
 		{name: name{Space: msNS, Local: "Win32CreationTime"}, add: addWin32Created},
 	}

@@ -45,7 +45,10 @@ func (q *request) putRange(v string, cur *fs.Info, o fs.CommitOptions) error {
 }
 
 // putWhole takes the body as the file's content.
-func (q *request) putWhole(o fs.CommitOptions) error {
+func (q *request) putWhole(o fs.CommitOptions) error { return q.store(&bodyReader{r: q.r.Body}, o) }
+
+// store makes what comes from a reader the file's content, and answers.
+func (q *request) store(from io.Reader, o fs.CommitOptions) error {
 	w, err := q.h.fsys.NewWriter(q.ctx, q.actor, fs.Target{Path: q.path})
 	if err != nil {
 		return q.missingParent(err)
@@ -55,9 +58,11 @@ func (q *request) putWhole(o fs.CommitOptions) error {
 	if err != nil {
 		return err
 	}
-	body := &bodyReader{r: q.r.Body}
-	if _, err := w.ReadFrom(through(body, sums)); err != nil {
-		return body.blame(err)
+	if _, err := w.ReadFrom(through(from, sums)); err != nil {
+		if body, ok := from.(*bodyReader); ok {
+			return body.blame(err)
+		}
+		return err
 	}
 	if o.Digests, err = verify(sums); err != nil {
 		return err

@@ -36,18 +36,23 @@ func (h *handler) newRequest(w http.ResponseWriter, r *http.Request) (*request, 
 	if q.conds, err = h.parseConditions(r, q.path); err != nil {
 		return q, err
 	}
+	return q, q.identify()
+}
+
+// identify takes the actor out of the context and gives it the request's lock tokens.
+func (q *request) identify() error {
 	a, ok := fs.ActorFrom(q.ctx)
 	if !ok {
-		if r.Method == http.MethodOptions {
-			return q, nil
+		if q.r.Method == http.MethodOptions {
+			return nil
 		}
-		return q, refuse(http.StatusForbidden, "log in first")
+		return refuse(http.StatusForbidden, "log in first")
 	}
 	own := *a
 	own.Origin = "dav"
 	own.Tokens = append(own.Tokens[:len(own.Tokens):len(own.Tokens)], q.conds.tokens()...)
 	q.actor = &own
-	return q, nil
+	return nil
 }
 
 // clean turns the URL of a resource into its path within the tenant. net/url has decoded it once and it is never decoded again, so

@@ -50,8 +50,17 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	Guard(http.HandlerFunc(h.serve)).ServeHTTP(w, r)
 }
 
-// serve answers one request; every error of every method ends in fail.
+// serve picks the form of the URL.
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
+	if rest, ok := strings.CutPrefix(r.URL.Path, SyncPrefix+"/"); ok {
+		h.serveSync(w, r, rest)
+		return
+	}
+	h.answer(w, r)
+}
+
+// answer serves one request; every error of every method ends in fail.
+func (h *handler) answer(w http.ResponseWriter, r *http.Request) {
 	q, err := h.newRequest(w, r)
 	if err == nil {
 		err = q.dispatch()
@@ -86,7 +95,9 @@ func (q *request) dispatch() error {
 		return q.unlock()
 	case http.MethodPatch:
 		return q.patchFile()
-	case http.MethodPost, "REPORT", "SEARCH", "ACL":
+	case "REPORT":
+		return q.report()
+	case http.MethodPost, "SEARCH", "ACL":
 		return refuse(http.StatusMethodNotAllowed, "this method is not served here")
 	}
 	return refuse(http.StatusNotImplemented, "unknown method")

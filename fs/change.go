@@ -214,5 +214,9 @@ func (f *FS) copyPath(ctx context.Context, a *Actor, oldPath, newPath string, ov
 	if to.node != nil && !isDir(*to.node) && !isDir(*from.node) {
 		return false, f.copyFile(ctx, a, *from.node, Target{Path: to.path})
 	}
+	created, err := f.shareSettled(ctx, a, from, to, overwrite, recursive)
+	if !errors.Is(err, meta.ErrNotShared) {
+		return created, err
+	}
 	return f.copyBeside(ctx, a, from, to, overwrite, recursive)
 }

@@ -170,8 +170,11 @@ func (c copier) link(ctx context.Context, src Attr, path string) error {
 	return err
 }
 
-// copyFile copies the bytes and the properties of a file.
+// copyFile copies the content and the properties of a file, the content by reference if possible.
 func (f *FS) copyFile(ctx context.Context, a *Actor, src Attr, t Target) error {
+	if done, err := f.shareFile(ctx, a, src, t); done || err != nil {
+		return err
+	}
 	r, err := f.openReader(ctx, a, Info{attr: src})
 	if err != nil {
 		return err

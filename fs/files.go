@@ -147,7 +147,7 @@ func (f *FS) fileByKey(ctx context.Context, a *Actor, key string) (File, error) 
 		return File{}, err
 	}
 	for _, v := range versions {
-		if !aliasOf(v, last) || last != key && v.Key != key && v.Key != clientKey(t.Name, key) {
+		if !aliasOf(v, last) || last != key && keyAsNamed(v) != key && keyAsNamed(v) != clientKey(t.Name, key) {
 			continue
 		}
 		if file, err := f.file(ctx, a, v.Ino); !errors.Is(err, syscall.ENOENT) {

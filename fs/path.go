@@ -274,7 +274,7 @@ func (f *FS) byAlias(ctx context.Context, dir Ino, name string) (string, error) 
 
 // aliasOf tells whether name is the last segment of a version's key, as written there or as a person would write it.
 func aliasOf(v Version, name string) bool {
-	seg := lastSegment(v.Key)
+	seg := ObjectName(v)
 	return seg == name || seg == objstore.EscapeName(name)
 }
 

@@ -41,7 +41,8 @@ func (v *view) redoPays(ctx context.Context) bool {
 			return false
 		}
 	}
-	return v.published()
+	shared, err := v.f.shared(ctx, v.base)
+	return err == nil && !shared && v.published()
 }
 
 // published tells whether the bytes of the base are where its key says: after a failure they may still be in staging.

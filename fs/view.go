@@ -121,6 +121,9 @@ func (v *view) startReading(ctx context.Context) error {
 	if v.src == nil {
 		return nil
 	}
+	if shared, err := v.f.shared(ctx, v.base); err != nil || shared { // a writer who comes later must not get it
+		return err
+	}
 	file, err := v.f.openVersion(ctx, v.base)
 	if err != nil || file == nil {
 		return err

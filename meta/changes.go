@@ -16,11 +16,12 @@ const (
 	opRename
 	opLink
 	opProps
+	opLeave // the old name of what opRename gave a new one
 )
 
 // String is the word that the change feed shows; unknown numbers come from a newer program.
 func (o changeOp) String() string {
-	names := [...]string{"", "create", "update", "attr", "delete", "rename", "link", "props"}
+	names := [...]string{"", "create", "update", "attr", "delete", "rename", "link", "props", "leave"}
 	if o < 0 || int(o) >= len(names) {
 		return ""
 	}
@@ -55,6 +56,24 @@ func scanChange(r row) Change {
 		Seq: r.int(0), Time: r.int(1), Op: changeOp(r.int(2)).String(), Ino: Ino(r.int(3)), Parent: Ino(r.int(4)),
 		Name: r.text(5), Origin: r.text(6),
 	}
+}
+
+// ChangesIn returns the changes of a directory's entries with numbers above after, oldest first.
+func (db *DB) ChangesIn(ctx context.Context, dir Ino, after int64) ([]Change, error) {
+	return list(ctx, db, scanChange,
+		"SELECT seq, time, op, ino, parent, name, origin FROM changes WHERE seq > ? AND parent = ? ORDER BY seq", after, dir)
+}
+
+// ChangeRange returns the numbers of the oldest and the newest change that are known, zeros when there is none.
+func (db *DB) ChangeRange(ctx context.Context) (oldest, newest int64, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		r, _, err := c.one("SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM changes")
+		if err == nil {
+			oldest, newest = r.int(0), r.int(1)
+		}
+		return err
+	})
+	return oldest, newest, err
 }
 
 // TrimChanges forgets all but the newest changes. At least one is kept, because the next number follows from it.

@@ -14,7 +14,9 @@ var migrations embed.FS
 
 // tempSchema makes the scratch tables of the writer, which live in memory.
 const tempSchema = `CREATE TEMP TABLE doomed (ino INTEGER PRIMARY KEY, links INTEGER NOT NULL);
-	CREATE TEMP TABLE doomed_dirs (ino INTEGER PRIMARY KEY)`
+	CREATE TEMP TABLE doomed_dirs (ino INTEGER PRIMARY KEY);
+	CREATE TEMP TABLE copied (id INTEGER PRIMARY KEY, old INTEGER NOT NULL, parent INTEGER NOT NULL, h INTEGER NOT NULL, name BLOB NOT NULL);
+	CREATE TEMP TABLE copied_dirs (old INTEGER PRIMARY KEY, new INTEGER NOT NULL)`
 
 // migrate runs every migration whose number is above the schema's, each in its own transaction.
 func migrate(c *conn, path string) error {

@@ -102,6 +102,9 @@ func (t *tx) renameToItself(m move) (Renamed, error) {
 	if err := t.touchDir(m.OldParent, 0); err != nil {
 		return Renamed{}, err
 	}
+	if err := t.change(opLeave, m.src.Ino, m.OldParent, m.OldName, m.Origin); err != nil {
+		return Renamed{}, err
+	}
 	return Renamed{Moved: gone.Attr}, t.change(opRename, m.src.Ino, m.NewParent, m.NewName, m.Origin)
 }
 
@@ -156,6 +159,9 @@ func (t *tx) replace(m move) (out Renamed, err error) {
 		gone = subdirs(*m.dst)
 	}
 	if err := t.touchBoth(m, -subdirs(m.src), subdirs(m.src)-gone); err != nil {
+		return Renamed{}, err
+	}
+	if err := t.change(opLeave, m.src.Ino, m.OldParent, m.OldName, m.Origin); err != nil {
 		return Renamed{}, err
 	}
 	return out, t.change(opRename, m.src.Ino, m.NewParent, m.NewName, m.Origin)

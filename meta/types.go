@@ -119,7 +119,7 @@ type Lock struct {
 type Change struct {
 	Seq    int64
 	Time   int64
-	Op     string // create, update, attr, delete, rename, link, props
+	Op     string // create, update, attr, delete, rename, link, props, leave (the old name of what a rename right after gives another)
 	Ino    Ino
 	Parent Ino
 	Name   string

@@ -7,16 +7,23 @@ func (db *DB) VersionsByKey(ctx context.Context, keys []string) (found []Version
 	err = db.read(ctx, func(c *conn) error {
 		found = found[:0]
 		for _, key := range keys {
-			r, ok, err := c.one("SELECT "+versionCols+` FROM versions v
+			some, err := collect(c, scanVersion, "SELECT "+versionCols+` FROM versions v
 				WHERE v.kh = +?1 AND v.kh <> 0 AND v.key = +?2 AND v.state <> 4`, keyPlace(key), key)
 			if err != nil {
 				return err
 			}
-			if ok {
-				found = append(found, scanVersion(r))
-			}
+			found = append(found, some...)
 		}
 		return nil
 	})
 	return found, err
+}
+
+// SharedKey tells whether more than one version that was not replaced has an object.
+func (db *DB) SharedKey(ctx context.Context, key string) (shared bool, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		_, shared, err = c.one(`SELECT 1 FROM versions WHERE kh = +?1 AND kh <> 0 AND key = +?2 AND state <> 4 LIMIT 1 OFFSET 1`, keyPlace(key), key)
+		return err
+	})
+	return shared, err
 }

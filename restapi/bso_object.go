@@ -82,7 +82,7 @@ func defaultKey(f fs.File) string {
 	if f.Version.Key == "" {
 		return idText(f.Info.Ino())
 	}
-	return path.Base(f.Version.Key)
+	return fs.ObjectName(f.Version)
 }
 
 func later(a, b time.Time) time.Time {
