@@ -43,7 +43,10 @@ func (q *request) report() error {
 	if err != nil {
 		return err
 	}
-	if body == nil || body.name != dav("sync-collection") || !cur.IsDir() {
+	if !cur.IsDir() {
+		return refuse(http.StatusMethodNotAllowed, "only a collection has reports")
+	}
+	if body == nil || body.name != dav("sync-collection") {
 		return refuseXML(http.StatusForbidden, "this report is not known here", "<D:supported-report/>")
 	}
 	if d := q.r.Header.Get("Depth"); d != "" && q.depth() != depthZero { // RFC 6578 section 3.2

@@ -87,7 +87,7 @@ func TestSyncRefused(t *testing.T) {
 		{"/dav/s", body(token, "1", ""), "1", 400, ""},
 		{"/dav/s", body("", "1", "<D:limit><D:nresults>3</D:nresults></D:limit>"), "0", 507, "number-of-matches-within-limits"},
 		{"/dav/s", body("", "1", "<D:limit><D:nresults>5</D:nresults></D:limit>"), "0", 207, ""},
-		{"/dav/s/1", body("", "1", ""), "0", 403, "supported-report"},
+		{"/dav/s/1", body("", "1", ""), "0", 405, ""},
 		{"/dav/s", `<x/>`, "0", 403, "supported-report"},
 		{"/dav/none", body("", "1", ""), "0", 404, ""},
 	} {

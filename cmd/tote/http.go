@@ -68,7 +68,7 @@ func (s *site) route(w http.ResponseWriter, r *http.Request) {
 }
 
 func isDAV(path string) bool {
-	return path == davPrefix || strings.HasPrefix(path, davPrefix+"/")
+	return path == davPrefix || strings.HasPrefix(path, davPrefix+"/") || strings.HasPrefix(path, davserver.SyncPrefix+"/")
 }
 
 // withGuard checks the XML bodies of WebDAV requests.
