@@ -6,7 +6,7 @@ import { chromium } from "playwright-core";
 const base = process.env.TOTE_URL;
 const [executablePath, profile] = process.argv.slice(2);
 const args = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"];
+  "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"];
 const browser = await chromium.launchPersistentContext(profile, { executablePath, args, timeout: 60_000 });
 const trouble = [];
 const asked = [];
