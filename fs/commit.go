@@ -39,8 +39,8 @@ func (h *Handle) Sync(ctx context.Context, dataOnly bool) error {
 func (v *view) writeBack() {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	if v.work != nil {
-		_ = dataSync(v.work.file)
+	if w := v.work; w != nil && (w.kernel || w.written.bytes() > redoInline) {
+		_ = dataSync(w.file)
 	}
 }
 

@@ -81,7 +81,7 @@ func (v *view) finishBase(ctx context.Context) error {
 // commitRedo commits the written ranges as a redo record and applies it.
 func (v *view) commitRedo(ctx context.Context) error {
 	f, w := v.f, v.work
-	if err := v.src.sync(); err != nil { // an earlier edit, whose record this one ends
+	if err := v.persistBase(ctx); err != nil {
 		return err
 	}
 	args, err := v.redoArgs(ctx)
@@ -115,6 +115,24 @@ func (v *view) commitRedo(ctx context.Context) error {
 	v.src = nil
 	return errors.Join(err, flushErr)
 }
+
+// persistBase makes durable what the new record builds on: the object of a base whose own way into the store is not known to have ended, which is that
+// of an earlier edit, whose record the new one ends, or of a file that was closed a moment ago.
+func (v *view) persistBase(ctx context.Context) error {
+	if v.base.State == meta.StateStored && v.base.Synced {
+		return nil
+	}
+	if err := v.src.sync(); err != nil {
+		return err
+	}
+	renamer, ok := objstore.As[objstore.Renamer](v.f.store)
+	if !ok {
+		return errNoEdit
+	}
+	return renamer.Rename(ctx, v.base.Key, v.base.Key)
+}
+
+var errNoEdit = errors.New("the store can't change an object in place")
 
 // redoArgs describes the edited version and has its bytes where the record will say.
 func (v *view) redoArgs(ctx context.Context) (meta.CommitArgs, error) {
@@ -221,7 +239,7 @@ func (f *FS) applyRedo(ctx context.Context, redo meta.Redo) error {
 	renamer, ok1 := objstore.As[objstore.Renamer](f.store)
 	finder, ok2 := objstore.As[objstore.PathFinder](f.store)
 	if !ok1 || !ok2 {
-		return errors.New("the store can't change an object in place")
+		return errNoEdit
 	}
 	object, err := f.redoTarget(finder, redo)
 	if err != nil {
@@ -231,7 +249,7 @@ func (f *FS) applyRedo(ctx context.Context, redo meta.Redo) error {
 	if err := record.apply(object, redo.Version.Size); err != nil {
 		return err
 	}
-	return renamer.Rename(ctx, redo.BaseKey, redo.Version.Key)
+	return renamer.RenameLazy(ctx, redo.BaseKey, redo.Version.Key) // the record stays until the store was flushed
 }
 
 // redoTarget opens the object that a redo record changes, under its old or already its new key.

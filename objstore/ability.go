@@ -36,8 +36,11 @@ type FileOpener interface {
 // Renamer moves an object to another key.
 type Renamer interface {
 	// Rename is atomic and durable, and replaces an object at newKey. It may be repeated: old missing and
-	// new present is success; both missing is ErrNotFound.
+	// new present is success; both missing is ErrNotFound. Two equal keys only make the name durable.
 	Rename(ctx context.Context, oldKey, newKey string) error
+
+	// RenameLazy is Rename that is durable only after Syncer.Sync, or a Rename to the same newKey.
+	RenameLazy(ctx context.Context, oldKey, newKey string) error
 }
 
 // PathFinder tells where an object is on the local disk.

@@ -170,6 +170,15 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 
 // Rename moves an object to another key.
 func (s *Store) Rename(ctx context.Context, oldKey, newKey string) error {
+	return s.move(ctx, oldKey, newKey, true)
+}
+
+// RenameLazy is Rename without a flush.
+func (s *Store) RenameLazy(ctx context.Context, oldKey, newKey string) error {
+	return s.move(ctx, oldKey, newKey, false)
+}
+
+func (s *Store) move(ctx context.Context, oldKey, newKey string, durable bool) error {
 	from, err := locate(oldKey)
 	if err != nil {
 		return err
@@ -181,31 +190,38 @@ func (s *Store) Rename(ctx context.Context, oldKey, newKey string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := s.rename(from, to); err != nil {
-		return fail("rename", oldKey, err)
+	err = syscall.ENOENT
+	if from != to {
+		err = s.rename(from, to, durable)
+	}
+	if errors.Is(err, syscall.ENOENT) {
+		err = s.renamed(to, durable)
+	}
+	if err != nil {
+		return fail("rename", oldKey, notFound(err))
 	}
 	return nil
 }
 
-func (s *Store) rename(from, to location) error {
-	err := s.in(from.dir, false, func(d *dir) error {
+func (s *Store) rename(from, to location, durable bool) error {
+	return s.in(from.dir, false, func(d *dir) error {
 		// Looked at first: a missing object must not leave directories behind for its new name.
 		if _, err := d.stat(from.name); err != nil {
 			return err
 		}
-		if err := s.publish(d, from.name, to, true); err != nil {
+		if err := s.publish(d, from.name, to, durable); err != nil || !durable {
 			return err
 		}
 		return d.sync()
 	})
-	if errors.Is(err, syscall.ENOENT) {
-		// A repeat, perhaps of a rename whose flush failed: it has to end durable as well.
-		err = s.in(to.dir, false, func(d *dir) error {
-			if _, err := d.stat(to.name); err != nil {
-				return err
-			}
-			return s.persist(d)
-		})
-	}
-	return notFound(err)
+}
+
+// renamed is the repeat of a rename, perhaps of one that was not flushed: it has to end durable as well.
+func (s *Store) renamed(to location, durable bool) error {
+	return s.in(to.dir, false, func(d *dir) error {
+		if _, err := d.stat(to.name); err != nil || !durable {
+			return err
+		}
+		return s.persist(d)
+	})
 }

@@ -113,6 +113,12 @@ func (r renamer) Rename(ctx context.Context, oldKey, newKey string) error {
 	})
 }
 
+func (r renamer) RenameLazy(ctx context.Context, oldKey, newKey string) error {
+	return do0(ctx, r.d, Call{"rename", oldKey, "to=" + newKey}, func() error {
+		return r.in.RenameLazy(ctx, oldKey, newKey)
+	})
+}
+
 type resumer struct {
 	d  *decorator
 	in objstore.Resumer

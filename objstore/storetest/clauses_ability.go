@@ -169,9 +169,28 @@ func renamerClauses() []clause {
 			noErr(t, ability[objstore.Renamer](t, s).Rename(t.Context(), "a", "a"))
 			holds(t, s, "a", []byte("x"))
 		}},
+		{"LazyMovesAndReplaces", func(t *testing.T, s objstore.Store) {
+			put(t, s, "a", []byte("x"))
+			put(t, s, "dir/b", []byte("y"))
+			r := ability[objstore.Renamer](t, s)
+			for range 2 {
+				noErr(t, r.RenameLazy(t.Context(), "a", "dir/b"))
+			}
+			noErr(t, r.Rename(t.Context(), "a", "dir/b"))
+			noErr(t, r.Rename(t.Context(), "dir/b", "dir/b"))
+			absent(t, s, "a")
+			holds(t, s, "dir/b", []byte("x"))
+		}},
+		{"MissingIsErrNotFound", func(t *testing.T, s objstore.Store) {
+			r := ability[objstore.Renamer](t, s)
+			isErr(t, r.RenameLazy(t.Context(), "a", "b"), objstore.ErrNotFound)
+			isErr(t, r.RenameLazy(t.Context(), "a", "a"), objstore.ErrNotFound)
+			isErr(t, r.Rename(t.Context(), "a", "a"), objstore.ErrNotFound)
+		}},
 		{"BadKeyIsErrKey", func(t *testing.T, s objstore.Store) {
 			put(t, s, "a", []byte("x"))
 			r := ability[objstore.Renamer](t, s)
+			isErr(t, r.RenameLazy(t.Context(), "../a", "b"), objstore.ErrKey)
 			isErr(t, r.Rename(t.Context(), "a", "../b"), objstore.ErrKey)
 			isErr(t, r.Rename(t.Context(), "", "b"), objstore.ErrKey)
 			isErr(t, r.Rename(cancelled(t), "a", "b"), context.Canceled)
