@@ -25,6 +25,7 @@ BENCHFLAGS  ?=
 RUN_TOOLS   := gcc fusermount3
 TEST_TOOLS  := gcc fusermount3 litmus rsync sqlite3 git curl strace
 CEPH_TOOLS  := curl ceph ceph-mon ceph-osd radosgw
+CEPH_BRIEF  := ^(TestContract|TestScripts|TestCrossScripts|TestSameBytes|TestG1CloseToOpen|TestLitmus|TestS3(DirectURLs|EditSendsLittle|Import|KillUpload|Recover|Writeback))$$
 BENCH_TOOLS := rclone s3fs
 VERSITYGW   := v1.8.0
 S3_SERVER   := .tools/versitygw-$(VERSITYGW)
@@ -33,10 +34,10 @@ ifneq ($(CI),)
 export TOTE_MUST_RUN := 1
 endif
 
-.PHONY: help run build test clients unit fuzz integration integration-s3 test-s3 test-ceph lint vet bench bench-s3 soak fmt clean need-run need-test
+.PHONY: help run build test clients unit fuzz integration integration-s3 test-s3 test-ceph test-ceph-brief need-ceph lint vet bench bench-s3 soak fmt clean need-run need-test
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: need-run build ## install what is missing, build, mount ./mnt and serve http://127.0.0.1:7788
 	@[ -d $(MOUNT) ] || mkdir $(MOUNT) 2>/dev/null || true
@@ -45,7 +46,7 @@ run: need-run build ## install what is missing, build, mount ./mnt and serve htt
 build: ## build bin/tote
 	$(GO) build -trimpath -buildvcs=$(STAMP) -ldflags '$(LDFLAGS)' -o bin/tote ./cmd/tote
 
-test: need-test clients vet unit fuzz integration ## install what tests need, run everything
+test: need-test clients vet unit fuzz integration integration-s3 ## install what tests need, run everything but Ceph
 
 clients: ## install the programs and modules that tests use as clients
 	@scripts/clients.sh
@@ -64,12 +65,14 @@ integration-s3: build $(S3_SERVER) ## the same tests of the doors with an S3 ser
 
 test-s3: need-test build ## all tests of S3 on another server: ENDPOINT=URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
 	@[ -n "$$ENDPOINT" ] || { echo "usage: make test-s3 ENDPOINT=http://host:port, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY set" >&2; exit 2; }
-	TOTE_TEST_S3=$$ENDPOINT $(GO) test -count=1 -timeout 15m $(TESTFLAGS) ./objstore/s3store
-	TOTE_TEST_S3=$$ENDPOINT TOTE_TEST_STORE=s3 $(GO) test -count=1 -timeout 30m $(TESTFLAGS) ./integration
+	TOTE_TEST_S3=$$ENDPOINT $(GO) test -count=1 -timeout 15m $(if $(RUN),-run '$(RUN)') $(TESTFLAGS) ./objstore/s3store
+	TOTE_TEST_S3=$$ENDPOINT TOTE_TEST_STORE=s3 $(GO) test -count=1 -timeout 30m $(if $(RUN),-run '$(RUN)') $(TESTFLAGS) ./integration
 
-test-ceph: need-test ## test-s3 on a Ceph cluster of one node, which it installs and starts
-	@scripts/need.sh $(CEPH_TOOLS)
-	scripts/ceph.sh run $(MAKE) test-s3
+test-ceph: need-test need-ceph ## test-s3 on a Ceph cluster of one node, which it installs and starts; RUN=pattern of tests
+	scripts/ceph.sh run $(MAKE) test-s3 RUN='$(RUN)'
+
+test-ceph-brief: ## the part of test-ceph that continuous integration runs: the store's contract and the doors
+	$(MAKE) test-ceph RUN='$(CEPH_BRIEF)'
 
 lint: ## golangci-lint with go vet, staticcheck and the import arrows
 	$(GO) run $(GOLANGCI) run ./...
@@ -95,6 +98,9 @@ clean: ## remove what make built; data and mounts stay
 
 need-run:
 	@scripts/need.sh $(RUN_TOOLS)
+
+need-ceph:
+	@scripts/need.sh $(CEPH_TOOLS)
 
 need-test: $(S3_SERVER)
 	@scripts/need.sh $(TEST_TOOLS)

@@ -84,7 +84,7 @@ func TestG9ManyRequests(t *testing.T) {
 		}
 	}
 	t.Cleanup(giveUp) // a server that is told to stop while they stall says so with its exit code
-	eventually(t, 30*time.Second, func() error {
+	eventually(t, time.Minute, func() error {
 		connections, files := s.openFiles()
 		if connections < n || files < n && !onS3() { // what is sent to S3 need not be in staging
 			return fmt.Errorf("the server has %d connections and %d files open, uploads are missing", connections, files)
@@ -110,7 +110,7 @@ func TestG9ManyRequests(t *testing.T) {
 		check(t, f.Close())
 	}
 	giveUp()
-	eventually(t, 20*time.Second, func() error {
+	eventually(t, time.Minute, func() error {
 		if left := s.staged(); len(left) > 0 {
 			return fmt.Errorf("%d files are staged", len(left))
 		}

@@ -155,8 +155,8 @@ make_keys() {
 	)
 }
 
-# in_cluster PROGRAM ARGS: with our configuration, and never for longer than a minute.
-in_cluster() { timeout 60 "$1" -c "$dir/ceph.conf" "${@:2}"; }
+# in_cluster PROGRAM ARGS: with our configuration, and not for ever.
+in_cluster() { timeout 180 "$1" -c "$dir/ceph.conf" "${@:2}"; }
 
 start_monitor() {
 	monmaptool --create --addv a "$monitor" --fsid "$fsid" "$dir/monmap" >/dev/null
@@ -177,7 +177,7 @@ start_disk() {
 start_gateway() {
 	in_cluster radosgw-admin -n client.admin user create --uid tote --display-name tote --access-key "$access" --secret-key "$secret" >/dev/null
 	in_cluster radosgw -n client.rgw
-	local tries=300
+	local tries=1800
 	until curl -sf -o /dev/null "http://$endpoint/"; do
 		[ $((tries--)) -gt 0 ] || return 1
 		sleep 0.1
