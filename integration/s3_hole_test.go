@@ -94,8 +94,8 @@ func (s *server) holeTasks(t *testing.T, want []byte) map[string]func() error {
 	return tasks
 }
 
-// looksQuickly does what people do when they look around, and wants each answer within a second. A machine that is busy with other things gets as much
-// more as it takes at the same moment to list a directory of its disk.
+// looksQuickly does what people do when they look around, and wants each answer within a second. A machine that is busy with other things gets
+// more, five times what it takes at the same moment to list a directory of its disk.
 func (s *server) looksQuickly(t *testing.T) {
 	t.Helper()
 	for name, look := range map[string]func() error{
@@ -117,7 +117,7 @@ func (s *server) looksQuickly(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s while the store is away: %v", name, err)
 		}
-		if other := <-busy; took > time.Second+other {
+		if other := <-busy; took > time.Second+5*other {
 			t.Errorf("%s took %v while the store was away, and ls on the disk %v", name, took, other)
 		}
 	}
