@@ -9,8 +9,9 @@ type Limits struct {
 	MaxPart int64 // the largest part; larger ones are ErrPart
 	MaxPut  int64 // the largest object that Put takes; larger ones are ErrSize
 
-	// CopyPart copies ranges from MinCopy to MaxCopy bytes, and whole objects, inside the store; shorter ranges
-	// travel through the caller's process, longer ones are ErrPart.
+	// CopyPart copies ranges of objects that have at least MinCopy bytes, and whole objects, inside the store, up
+	// to MaxCopy bytes at once; longer ones are ErrPart. Ranges of smaller objects travel through the caller's
+	// process.
 	MinCopy int64
 	MaxCopy int64
 

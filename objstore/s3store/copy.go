@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/minio/crc64nvme"
 
 	"tote/objstore"
 )
@@ -58,7 +60,7 @@ func (u *upload) copyFrom(ctx context.Context, number int, srcKey string, off, n
 	if n == 0 {
 		return u.part(ctx, number, strings.NewReader(""), 0)
 	}
-	if !u.s.caps.CopyPart || n < u.s.caps.MinPart && n < src.Size { // no server refuses a whole object
+	if !u.s.caps.CopyPart || src.Size <= u.s.caps.MinPart && n < src.Size { // servers may refuse ranges of small objects
 		return u.carry(ctx, number, src, off, n)
 	}
 	p, err := u.copyOnServer(ctx, number, src, off, n)
@@ -93,14 +95,40 @@ func (u *upload) forget(key string) {
 	delete(u.sources, key)
 }
 
-// carry copies through this process.
+// carry copies through this process. Nothing tells whether a range has arrived as it is in the store, so that it is read twice.
 func (u *upload) carry(ctx context.Context, number int, src objstore.Info, off, n int64) (objstore.Part, error) {
+	for try := 1; ; try++ {
+		want, got := crc64nvme.New(), crc64nvme.New()
+		err := u.pass(ctx, src, off, n, func(r io.Reader) error {
+			_, err := io.Copy(want, r)
+			return err
+		})
+		if err != nil {
+			return objstore.Part{}, err
+		}
+		var p objstore.Part
+		err = u.pass(ctx, src, off, n, func(r io.Reader) error {
+			var err error
+			p, err = u.part(ctx, number, io.TeeReader(r, got), n)
+			return err
+		})
+		if err != nil || want.Sum64() == got.Sum64() {
+			return p, err
+		}
+		if try == copyTries {
+			return objstore.Part{}, fmt.Errorf("%w: %d bytes at %d arrive differently each time", objstore.ErrTemporary, n, off)
+		}
+	}
+}
+
+// pass gives a range of an object to do.
+func (u *upload) pass(ctx context.Context, src objstore.Info, off, n int64, do func(io.Reader) error) error {
 	body, err := u.s.get(ctx, src.Key, src.ETag, off, n)
 	if err != nil {
-		return objstore.Part{}, err
+		return err
 	}
 	defer body.Close()
-	return u.part(ctx, number, body, n)
+	return do(body)
 }
 
 func (u *upload) copyOnServer(ctx context.Context, number int, src objstore.Info, off, n int64) (objstore.Part, error) {

@@ -78,7 +78,7 @@ func baseOf(prefix string) string {
 func (s *Store) Limits() objstore.Limits {
 	return objstore.Limits{
 		MinPart: s.caps.MinPart, MaxPart: maxSingle, MaxPut: maxSingle,
-		MinCopy: s.caps.MinPart, MaxCopy: maxSingle,
+		MinCopy: s.caps.MinPart + 1, MaxCopy: maxSingle,
 		MaxKey:     objstore.MaxKey - len(s.base),
 		EqualParts: s.opts.EqualParts, AllParts: s.caps.AllParts, TreeKeys: s.caps.TreeKeys,
 	}

@@ -325,10 +325,58 @@ func TestCopyPart(t *testing.T) {
 	})
 }
 
-// TestCopyPart_Carries: short ranges, and any where the server can't copy, travel through the store.
+// TestCopyPart_Short: a short range of a long object is copied on the server.
+func TestCopyPart_Short(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, s := newFake(t)
+		s.caps.MinPart = 6
+		f.replace("src", "0123456789")
+		u, _ := twoParts(t, s)
+		p, err := u.CopyPart(t.Context(), 2, "src", 8, 2)
+		if err == nil {
+			_, err = u.Complete(t.Context(), []objstore.Part{p})
+		}
+		if got, _ := f.object("a"); err != nil || string(got) != "89" || f.seen("Get") != 0 {
+			t.Errorf("%q, error %v, %d reads", got, err, f.seen("Get"))
+		}
+	})
+}
+
+// TestCopyPart_Damaged: what travels through the store and is damaged on its way there is not published.
+func TestCopyPart_Damaged(t *testing.T) {
+	for _, bad := range []int{1, 2} { // the first reading or the second
+		synctest.Test(t, func(t *testing.T) {
+			f, s := newFake(t)
+			s.caps.MinPart = 10
+			f.replace("src", "0123456789")
+			u, _ := twoParts(t, s)
+			f.on("Get", func(n int, w http.ResponseWriter, _ *http.Request) bool {
+				if n != bad {
+					return false
+				}
+				data, _ := f.object("src")
+				w.Header().Set("Etag", `"`+tagOf(data)+`"`)
+				w.Header().Set("Content-Range", "bytes 2-6/10")
+				w.Header().Set("Content-Length", "5")
+				w.WriteHeader(http.StatusPartialContent)
+				_, _ = w.Write([]byte("2x456"))
+				return true
+			})
+			p, err := u.CopyPart(t.Context(), 2, "src", 2, 5)
+			if err == nil {
+				_, err = u.Complete(t.Context(), []objstore.Part{p})
+			}
+			if got, _ := f.object("a"); err != nil || string(got) != "23456" {
+				t.Errorf("reading %d: %q, error %v", bad, got, err)
+			}
+		})
+	}
+}
+
+// TestCopyPart_Carries: ranges of short objects, and any where the server can't copy, travel through the store.
 func TestCopyPart_Carries(t *testing.T) {
 	for name, change := range map[string]func(f *fake, s *Store){
-		"short":    func(_ *fake, s *Store) { s.caps.MinPart = 6 },
+		"short":    func(_ *fake, s *Store) { s.caps.MinPart = 10 },
 		"unable":   func(_ *fake, s *Store) { s.caps.CopyPart = false },
 		"refusing": func(f *fake, _ *Store) { f.on("Copy", always(501, "NotImplemented")) },
 	} {
@@ -341,7 +389,7 @@ func TestCopyPart_Carries(t *testing.T) {
 			if err == nil {
 				_, err = u.Complete(t.Context(), []objstore.Part{p})
 			}
-			if got, _ := f.object("a"); err != nil || string(got) != "23456" || f.seen("Get") != 1 {
+			if got, _ := f.object("a"); err != nil || string(got) != "23456" || f.seen("Get") != 2 {
 				t.Errorf("%s: %q, error %v", name, got, err)
 			}
 		})
