@@ -46,7 +46,7 @@ run: need-run build ## install what is missing, build, mount ./mnt and serve htt
 build: ## build bin/tote
 	$(GO) build -trimpath -buildvcs=$(STAMP) -ldflags '$(LDFLAGS)' -o bin/tote ./cmd/tote
 
-test: need-test clients vet unit fuzz integration integration-s3 ## install what tests need, run everything but Ceph
+test: need-test clients vet unit fuzz integration ## install what tests need, run everything
 
 clients: ## install the programs and modules that tests use as clients
 	@scripts/clients.sh
