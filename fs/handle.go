@@ -34,6 +34,11 @@ func (f *FS) openIno(ctx context.Context, a *Actor, ino Ino, flags int, through 
 	if err := f.allow(a, need); err != nil {
 		return nil, err
 	}
+	if need == accessWrite {
+		if err := f.checkLocksMount(ctx, a, ino); err != nil {
+			return nil, err
+		}
+	}
 	e := f.table.hold(ino)
 	attr, err := f.db.GetAttr(ctx, ino)
 	if err == nil {

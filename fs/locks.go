@@ -14,7 +14,8 @@ import (
 )
 
 // WebDAV locks (RFC 4918 section 6) are rows in the database, by path. A change by an HTTP face on a locked path needs the lock's token among
-// Actor.Tokens. The mount is not held up by them. Locks go with what they are on: DELETE and MOVE remove them.
+// Actor.Tokens. The mount has no tokens: there a locked file can't be opened for writing, cut, or replaced by a rename (EBUSY), whoever took the lock; a
+// handle that was opened before goes on. Locks go with what they are on: DELETE and MOVE remove them.
 
 // anyLocks tells whether the tenant has locks, and gives them. Without any, which is the rule, nothing is asked of the database.
 func (f *FS) anyLocks(ctx context.Context, a *Actor) ([]Lock, error) {
@@ -219,6 +220,55 @@ func (f *FS) checkLocksIno(ctx context.Context, a *Actor, ino Ino) error {
 		return err
 	}
 	return f.checkLocks(ctx, a, path, false)
+}
+
+// checkLocksMount refuses the mount other bytes for a file that is locked.
+func (f *FS) checkLocksMount(ctx context.Context, a *Actor, ino Ino) error {
+	if !a.Mount {
+		return nil
+	}
+	all, err := f.anyLocks(ctx, a)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	path, err := f.db.Path(ctx, ino)
+	if err != nil {
+		return ignore(err, syscall.ENOENT) // it has no name, so nobody can have locked it
+	}
+	return lockedOnMount(all, path)
+}
+
+// lockedOnMount tells whether a lock covers a path.
+func lockedOnMount(all []Lock, path string) error {
+	if slices.ContainsFunc(all, func(l Lock) bool { return covers(l, path) }) {
+		return &Error{Op: "change", Path: path, Errno: syscall.EBUSY, Err: ErrLocked}
+	}
+	return nil
+}
+
+// checkReplaced refuses a rename on the mount over a locked file; to is its path, "" while there are no locks. A new name in a locked directory
+// replaces nothing.
+func (f *FS) checkReplaced(ctx context.Context, a *Actor, args meta.RenameArgs, to string) error {
+	if !a.Mount || to == "" {
+		return nil
+	}
+	if _, err := f.db.Lookup(ctx, args.NewParent, args.NewName); err != nil {
+		return ignore(err, syscall.ENOENT)
+	}
+	all, err := f.anyLocks(ctx, a)
+	if err != nil {
+		return err
+	}
+	return lockedOnMount(all, to)
+}
+
+// AllLocks lists the locks of a tenant, for its administrator.
+func (f *FS) AllLocks(ctx context.Context, a *Actor) ([]Lock, error) {
+	if err := f.allow(a, accessRead); err != nil {
+		return nil, fail("locks", "", err)
+	}
+	all, err := f.anyLocks(ctx, a)
+	return all, fail("locks", "", err)
 }
 
 // dropLocks removes the locks on a path that went away. A failure is logged: they expire anyway.

@@ -208,6 +208,9 @@ func (f *FS) rename(ctx context.Context, a *Actor, args meta.RenameArgs) (meta.R
 	if err != nil {
 		return meta.Renamed{}, err
 	}
+	if err := f.checkReplaced(ctx, a, args, to); err != nil {
+		return meta.Renamed{}, err
+	}
 	r := f.table.reaper()
 	r.linger = args.Flags&meta.RenameTree == 0 && f.lingering.room()
 	args.Keep = r.keep

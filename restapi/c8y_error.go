@@ -55,7 +55,7 @@ var c8yErrnos = map[syscall.Errno]*c8yProblem{
 	syscall.EPERM:        c8yForbidden,
 	syscall.EEXIST:       {http.StatusConflict, "inventory/conflict", "something with this name exists already"},
 	syscall.ENOTEMPTY:    {http.StatusConflict, "inventory/conflict", "something is still below it"},
-	syscall.EBUSY:        {http.StatusConflict, "inventory/conflict", "the file is locked by another user"},
+	syscall.EBUSY:        {http.StatusLocked, "inventory/locked", "the file is locked by another user"},
 	syscall.ENOTDIR:      {http.StatusConflict, "inventory/conflict", "a file is where a directory should be"},
 	syscall.EXDEV:        {http.StatusConflict, "inventory/conflict", "the file belongs to another tree"},
 	syscall.EMLINK:       {http.StatusConflict, "inventory/conflict", "the file has too many names"},

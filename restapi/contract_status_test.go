@@ -125,10 +125,10 @@ func (s *stage) binaryAsks() map[string][]ask {
 		"downloadBinary": downloads("GET", one, list+noID),
 		"statBinary":     downloads("HEAD", one, list+noID),
 		"replaceBinary": {
-			{201, "PUT", one, "new", nil}, {400, "PUT", one, cutForm, formOf}, {404, "PUT", list + noID, "new", nil}, {409, "PUT", locked, "new", nil},
+			{201, "PUT", one, "new", nil}, {400, "PUT", one, cutForm, formOf}, {404, "PUT", list + noID, "new", nil}, {423, "PUT", locked, "new", nil},
 			{412, "PUT", one, "new", otherTag}, {413, "PUT", one, longFile, nil}, {422, "PUT", one, emptyForm, formOf},
 		},
-		"deleteBinary": {{412, "DELETE", one, "", otherTag}, {404, "DELETE", list + noID, "", nil}, {409, "DELETE", locked, "", nil}, {204, "DELETE", one, "", nil}},
+		"deleteBinary": {{412, "DELETE", one, "", otherTag}, {404, "DELETE", list + noID, "", nil}, {423, "DELETE", locked, "", nil}, {204, "DELETE", one, "", nil}},
 	}
 }
 
@@ -143,8 +143,8 @@ func (s *stage) managedAsks() map[string][]ask {
 		"createManagedObject": append(wrong("POST", list), ask{201, "POST", list, `{"name":"a"}`, nil}),
 		"getManagedObject":    {{200, "GET", one, "", nil}, {404, "GET", list + noID, "", nil}},
 		"changeManagedObject": append(wrong("PUT", one), ask{200, "PUT", one, `{"a":1}`, nil}, ask{404, "PUT", list + noID, "{}", nil},
-			ask{409, "PUT", list + "/" + s.locked, `{"name":"b.txt"}`, nil}),
-		"deleteManagedObject": {{409, "DELETE", list + "/" + s.parent, "", nil}, {404, "DELETE", list + noID, "", nil}, {204, "DELETE", one, "", nil}},
+			ask{423, "PUT", list + "/" + s.locked, `{"name":"b.txt"}`, nil}),
+		"deleteManagedObject": {{409, "DELETE", list + "/" + s.parent, "", nil}, {423, "DELETE", list + "/" + s.locked, "", nil}, {404, "DELETE", list + noID, "", nil}, {204, "DELETE", one, "", nil}},
 		"listChildren":        {{200, "GET", kin, "", nil}, {404, "GET", list + noID + "/childAssets", "", nil}, {422, "GET", kin + "?pageSize=x", "", nil}},
 		"addChildren": append(wrong("POST", kin), ask{201, "POST", kin, `{"managedObject":{"id":"` + s.doc + `"}}`, nil},
 			ask{404, "POST", list + noID + "/childAssets", "{}", nil}),
@@ -180,10 +180,10 @@ func (s *stage) attachmentAsks() map[string][]ask {
 			{422, "POST", bare, "ab", []string{"Content-Range: x"}}, {201, "POST", bare, "cd", []string{"Content-Range: bytes 2-3/4"}},
 		},
 		"replaceAttachment": {
-			{201, "PUT", full, "new", nil}, {400, "PUT", full, cutForm, formOf}, {404, "PUT", none, "x", nil}, {409, "PUT", stuck, "x", nil},
+			{201, "PUT", full, "new", nil}, {400, "PUT", full, cutForm, formOf}, {404, "PUT", none, "x", nil}, {423, "PUT", stuck, "x", nil},
 			{413, "PUT", full, longFile, nil}, {422, "PUT", full, emptyForm, formOf},
 		},
-		"deleteAttachment": {{204, "DELETE", full, "", nil}, {404, "DELETE", bare, "", nil}, {409, "DELETE", stuck, "", nil}},
+		"deleteAttachment": {{204, "DELETE", full, "", nil}, {404, "DELETE", bare, "", nil}, {423, "DELETE", stuck, "", nil}},
 	}
 }
 

@@ -47,7 +47,7 @@ func TestErrors_Special(t *testing.T) {
 		bso       string
 	}{
 		{fs.ErrPrecondition, 412, 412, "E0002"},
-		{&fs.Error{Errno: fs.Errno(fs.ErrLocked), Err: fs.ErrLocked}, 409, 412, "E0002"},
+		{&fs.Error{Errno: fs.Errno(fs.ErrLocked), Err: fs.ErrLocked}, 423, 412, "E0002"},
 		{errTooLarge, 413, 413, "AE001"},
 		{errCut, 400, 400, "AE001"},
 		{errSyntax, 400, 500, "AE001"},

@@ -26,6 +26,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 			umountCommand(),
 			userCommand(),
 			clientCommand(),
+			lockCommand(),
 			tenantGroup(),
 			statusCommand(),
 			gcCommand(),

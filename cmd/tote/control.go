@@ -55,6 +55,8 @@ func (c *control) commands() map[string]command {
 		"user-change": handle(c.changeUser),
 		"user-remove": handle(c.removeUser),
 
+		"lock-list":     handle(c.listLocks),
+		"lock-remove":   handle(c.removeLock),
 		"client-list":   handle(c.listClients),
 		"client-add":    handle(c.addClient),
 		"client-remove": handle(c.removeClient),
