@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -57,18 +58,22 @@ var files = map[string]struct{ name, mime string }{
 
 // load prepares everything. It fails only if what was compiled in is wrong.
 func load() (map[string]asset, error) {
+	all := map[string]asset{}
 	doc, err := Document()
 	if err != nil {
 		return nil, err
 	}
-	all := map[string]asset{pathDocument: newAsset("application/json", pack(doc))}
+	if doc, err = pack(doc); err != nil {
+		return nil, err
+	}
+	all[pathDocument] = newAsset("application/json", doc)
 	for path, file := range files {
 		data, err := embedded.ReadFile(file.name)
+		if err == nil && !strings.HasSuffix(file.name, ".gz") {
+			data, err = pack(data)
+		}
 		if err != nil {
 			return nil, err
-		}
-		if !strings.HasSuffix(file.name, ".gz") {
-			data = pack(data)
 		}
 		all[path] = newAsset(file.mime, data)
 	}
@@ -80,12 +85,15 @@ func newAsset(mime string, packed []byte) asset {
 	return asset{mime: mime, packed: packed, tag: base64.RawURLEncoding.EncodeToString(sum[:12])}
 }
 
-func pack(data []byte) []byte {
+func pack(data []byte) ([]byte, error) {
 	var b bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // a level that exists
-	z.Write(data)
-	z.Close() // writes to memory
-	return b.Bytes()
+	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	_, err = z.Write(data)
+	err = errors.Join(err, z.Close())
+	return b.Bytes(), err
 }
 
 // ServeHTTP answers GET and HEAD.
