@@ -332,27 +332,59 @@ func (r *rig) signed(g grant) string {
 	return r.api.s.signedURL(r.url, g, claims{Tenant: "rdp", User: "mira", Roles: users["mira"]})
 }
 
-// TestErrorsAreDescribed looks for the code of every problem in the tables of errors.
-func TestErrorsAreDescribed(t *testing.T) {
-	info, _ := theContract(t).step(theContract(t).root(), "info")
-	tables, _ := info.value["description"].(string)
+// TestParametersAreDescribed looks for every parameter and header that the source reads by its name.
+func TestParametersAreDescribed(t *testing.T) {
+	doc, err := apidoc.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := bytes.ToLower(doc)
+	found := 0
+	for file, source := range sources(t) {
+		for _, m := range regexp.MustCompile(`\.Get\("([A-Za-z-]+)"\)`).FindAllStringSubmatch(source, -1) {
+			switch name := m[1]; name {
+			case "Content-Length", "Content-Type", "x-ms-request-id": // of every message; set by ourselves
+			default:
+				if found++; !bytes.Contains(known, []byte(strings.ToLower(name))) {
+					t.Errorf("%s reads %s, which is not described", file, name)
+				}
+			}
+		}
+	}
+	if found < 40 {
+		t.Errorf("only %d parameters were found in the source", found)
+	}
+}
+
+// sources are the files of this package that are no tests.
+func sources(t *testing.T) map[string]string {
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := 0
+	out := map[string]string{}
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}
-		source, err := os.ReadFile(file)
+		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`\{http\.Status\w+, "([^"]+)"`).FindAllStringSubmatch(string(source), -1) {
-			code := m[1]
-			if found++; !strings.Contains(tables, code) {
-				t.Errorf("%s: %s is in no table of the description", file, code)
+		out[file] = string(data)
+	}
+	return out
+}
+
+// TestErrorsAreDescribed looks for the code of every problem in the tables of errors.
+func TestErrorsAreDescribed(t *testing.T) {
+	info, _ := theContract(t).step(theContract(t).root(), "info")
+	tables, _ := info.value["description"].(string)
+	found := 0
+	for file, source := range sources(t) {
+		for _, m := range regexp.MustCompile(`\{http\.Status\w+, "([^"]+)"`).FindAllStringSubmatch(source, -1) {
+			if found++; !strings.Contains(tables, m[1]) {
+				t.Errorf("%s: %s is in no table of the description", file, m[1])
 			}
 		}
 	}
