@@ -229,3 +229,28 @@ func TestStagingIsPrivate(t *testing.T) {
 		t.Error("time in the future")
 	}
 }
+
+// TestEditsAreOnTheDisk: an fsync after an edit in place leaves the record on the disk; the next edit, which ends that record, leaves no byte of the
+// first one behind.
+func TestEditsAreOnTheDisk(t *testing.T) {
+	dir := t.TempDir()
+	c := regressCore(t, dir, meta.Options{}, nil, filestore.Options{})
+	c.put("/big", strings.Repeat("abcdefgh", 1<<16))
+	h := c.open("/big", os.O_RDWR)
+	defer h.Release()
+	wal := must(os.Open(filepath.Join(dir, "tote.db-wal")))(t)
+	defer wal.Close()
+	for i := range 3 {
+		c.write(h, int64(i)*100_000, "EDIT")
+		ok(t, h.Sync(t.Context(), false))
+		if n := dirtyPages(t, wal); n > 0 {
+			t.Errorf("edit %d: %d pages of the log are not on the disk", i, n)
+		}
+		path := must(c.store.(*filestore.Store).Path(h.v.base.Key))(t)
+		object := must(os.Open(path))(t)
+		if n := dirtyPages(t, object); n > 1 {
+			t.Errorf("edit %d: %d pages of the object are not on the disk", i, n)
+		}
+		object.Close()
+	}
+}
