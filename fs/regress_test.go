@@ -94,7 +94,13 @@ func (h *hookStore) Get(ctx context.Context, key string, off, n int64) (io.ReadC
 // dirtyPages asks cachestat(2) how many pages of a file are not on disk.
 func dirtyPages(t testing.TB, file *os.File) uint64 {
 	t.Helper()
-	var rng [2]uint64
+	return dirtyIn(t, file, 0, 0)
+}
+
+// dirtyIn is dirtyPages of n bytes from off; to the end with 0. A page counts when any of the folio that it belongs to is not on the disk.
+func dirtyIn(t testing.TB, file *os.File, off, n uint64) uint64 {
+	t.Helper()
+	rng := [2]uint64{off, n}
 	var cs [5]uint64
 	_, _, e := syscall.Syscall6(451, file.Fd(), uintptr(unsafe.Pointer(&rng)), uintptr(unsafe.Pointer(&cs)), 0, 0, 0)
 	if e != 0 {
