@@ -54,22 +54,6 @@ func classify(err error) error {
 	return errCut
 }
 
-// readJSON takes a whole JSON document of at most max bytes: valid UTF-8, one value, not nested without end.
-func readJSON(w http.ResponseWriter, r *http.Request, max int64) (json.RawMessage, error) {
-	b, err := newBody(w, r, max)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(b)
-	if err != nil {
-		return nil, err
-	}
-	if !validJSON(data) {
-		return nil, errSyntax
-	}
-	return data, nil
-}
-
 // validJSON checks before decoding: the decoder alone would take bytes that are no text, and nesting up to 10,000 levels.
 func validJSON(data []byte) bool {
 	return utf8.Valid(data) && shallow(data) && json.Valid(data)

@@ -111,6 +111,8 @@ func parseRequest(data json.RawMessage) *bsoRequest {
 		r.err = bsoMalformed("a request must be a JSON object")
 	} else if json.Unmarshal(data, r) != nil {
 		r.err = bsoMalformed("a member has the wrong type")
+	} else if r.Object != nil && len(r.Object.Properties) > maxMembers {
+		r.err = bsoMalformed("an object has at most 10000 properties")
 	}
 	return r
 }

@@ -88,7 +88,8 @@ func (s *server) serveBSO(w http.ResponseWriter, r *http.Request, a *fs.Actor) {
 		s.failBSO(w, r, id, route, err)
 		return
 	}
-	data, err := readJSON(w, r, s.opts.MaxJSON)
+	data, done, err := s.readJSON(w, r)
+	defer done()
 	if err != nil {
 		s.failBSO(w, r, id, route, err)
 		return

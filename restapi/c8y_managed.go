@@ -14,15 +14,22 @@ import (
 	"tote/fs"
 )
 
+// maxMembers bounds the members of one object: those of a file are a property each.
+const maxMembers = 10_000
+
 // readObject takes a JSON object as the body.
 func (x *exchange) readObject() (map[string]json.RawMessage, error) {
-	data, err := readJSON(x.w, x.r, x.s.opts.MaxJSON)
+	data, done, err := x.s.readJSON(x.w, x.r)
+	x.done = done
 	if err != nil {
 		return nil, err
 	}
 	var m map[string]json.RawMessage
 	if json.Unmarshal(data, &m) != nil || m == nil {
 		return nil, c8yInvalid("the body must be a JSON object")
+	}
+	if len(m) > maxMembers {
+		return nil, c8yInvalid("an object has at most 10000 members")
 	}
 	return m, nil
 }

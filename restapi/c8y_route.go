@@ -38,6 +38,7 @@ type exchange struct {
 	id    fs.Ino // {id}
 	child fs.Ino // {child}
 	kind  kin    // {kin}
+	done  func() // lets go of the body, nil without one
 }
 
 // endpoint is one method of one path. In a path {id} and {child} stand for numbers and {kin} for a kind of children.
@@ -111,6 +112,11 @@ func rootEndpoints() []endpoint {
 // serveC8y answers one request of the family. a is nil when it came without a login.
 func (s *server) serveC8y(w http.ResponseWriter, r *http.Request, a *fs.Actor) {
 	x := &exchange{s: s, w: w, r: r, ctx: r.Context(), a: a, base: s.base(r)}
+	defer func() {
+		if x.done != nil {
+			x.done()
+		}
+	}()
 	e, err := x.find(c8yMethodOf(r))
 	switch {
 	case err == nil && a == nil && !e.open, err != nil && a == nil:

@@ -71,6 +71,7 @@ type server struct {
 	locks  stripes
 	places places
 	pieces pieces
+	heavy  heavy
 	c8y    []endpoint
 }
 
@@ -81,7 +82,7 @@ type Handler struct{ s *server }
 // (fs.WithActor); without one they are answered with Unauthorized. The paths must arrive as the client sent them, undecoded and unredirected.
 func New(fsys *fs.FS, stores Stores, o Options) *Handler {
 	o = o.withDefaults(fsys)
-	return &Handler{&server{fs: fsys, docs: stores.Documents, stores: stores, opts: o, log: o.Logger, c8y: c8yEndpoints()}}
+	return &Handler{&server{fs: fsys, docs: stores.Documents, stores: stores, opts: o, log: o.Logger, heavy: newHeavy(), c8y: c8yEndpoints()}}
 }
 
 // Tidy drops uploads in pieces that nobody goes on with. It is called every now and then; start says that the server has not begun to serve, which

@@ -23,7 +23,7 @@ const (
 // Problems of a form that was framed well.
 var (
 	errNoFile   = errors.New("the form has no file part")
-	errObject   = errors.New("the part object is not a JSON object")
+	errObject   = errors.New("the part object is not a JSON object of at most 10000 members")
 	errFileSize = errors.New("filesize is not the number of bytes that arrived")
 )
 
@@ -272,6 +272,9 @@ func fieldInto(part io.Reader, to *string) error {
 func parseObject(text []byte) (map[string]json.RawMessage, error) {
 	m := map[string]json.RawMessage{}
 	if !validJSON(text) || json.Unmarshal(text, &m) != nil || m == nil {
+		return nil, errObject
+	}
+	if len(m) > maxMembers {
 		return nil, errObject
 	}
 	return m, nil
