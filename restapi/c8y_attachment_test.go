@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -230,9 +231,8 @@ func TestAttachment_IsAFile(t *testing.T) {
 	r.want(404, r.do("GET", path, "")) // a copy is not the attachment
 	r.equal("event", r.getJSON("/event/events/" + id)["c8y_IsBinary"], nil)
 	r.want(201, r.do("POST", path, "new"))
-	b := r.getJSON("/inventory/binaries")["managedObjects"].([]any)
-	last := b[len(b)-1].(map[string]any)["id"].(string)
-	r.want(204, r.do("DELETE", "/inventory/binaries/"+last, ""))
+	names, numbers := listed(t, r.do("GET", "/inventory/binaries", ""))
+	r.want(204, r.do("DELETE", "/inventory/binaries/"+numbers[slices.Index(names, id)], "")) // it goes by the number of its event
 	r.want(404, r.do("GET", path, ""))
 	r.want(204, r.do("DELETE", "/event/events/"+id, ""))
 }
