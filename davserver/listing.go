@@ -58,7 +58,7 @@ func (q *request) listing() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, i := range infos {
+		for _, i := range q.h.listed(infos) {
 			q.row(&b, childOf(q.path, i.Name()), i.Name(), &i)
 		}
 		left -= len(infos)

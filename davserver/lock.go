@@ -39,7 +39,7 @@ func (q *request) lock() error {
 	if err != nil {
 		return err
 	}
-	if cur == nil {
+	if cur == nil && !q.drops() {
 		if err := q.reserve(l.Token); err != nil {
 			return errors.Join(q.missingParent(err), q.h.fsys.RemoveLock(context.WithoutCancel(q.ctx), q.actor, l.Token))
 		}

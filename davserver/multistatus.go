@@ -52,7 +52,7 @@ func (p *propfinder) live(b []byte, l *liveProp, e *entry) []byte {
 		}
 		return b
 	}
-	if l.name == dav("lockdiscovery") && p.want.all && len(e.locks) == 0 {
+	if p.want.all && !l.named && l.dull != nil && l.dull(e) {
 		return b
 	}
 	if p.want.names {

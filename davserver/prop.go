@@ -104,25 +104,27 @@ type entry struct {
 
 // liveProp is a property whose value follows from the resource.
 type liveProp struct {
-	name name
-	all  bool // part of allprop
-	file bool // only files have it
-	dir  bool // only collections have it
-	add  func(b []byte, e *entry) []byte
+	name  name
+	all   bool                // part of allprop
+	file  bool                // only files have it
+	dir   bool                // only collections have it
+	dull  func(e *entry) bool // says nothing new: left out of allprop, where it would only make a large listing larger
+	named bool                // it was asked for beside allprop
+	add   func(b []byte, e *entry) []byte
 }
 
 // liveProps is the table of live properties in the order in which they are answered. supportedlock and the quota are left out of allprop:
-// they say the same for every entry and would double the size of a listing. lockdiscovery is in it for locked resources.
+// they say the same for every entry and would double the size of a listing. Some are in it only where they say something (dull).
 func liveProps() []liveProp {
 	return []liveProp{
 		{name: dav("resourcetype"), all: true, add: addResourceType},
-		{name: dav("displayname"), all: true, add: addDisplayName},
+		{name: displayName, all: true, dull: unnamed, add: addDisplayName},
 		{name: dav("getcontentlength"), all: true, file: true, add: addLength},
-		{name: dav("getcontenttype"), all: true, file: true, add: addType},
+		{name: dav("getcontenttype"), all: true, file: true, dull: untyped, add: addType},
 		{name: dav("getetag"), all: true, add: func(b []byte, e *entry) []byte { return appendText(b, e.info.ETag()) }},
 		{name: dav("getlastmodified"), all: true, add: addModified},
 		{name: dav("creationdate"), all: true, add: addCreated},
-		{name: dav("lockdiscovery"), add: addLocks},
+		{name: dav("lockdiscovery"), all: true, dull: unlocked, add: addLocks},
 		{name: dav("supportedlock"), add: addSupportedLock},
 		{name: dav("quota-available-bytes"), dir: true, add: addAvailable},
 		{name: dav("quota-used-bytes"), dir: true, add: addUsed},
@@ -157,12 +159,28 @@ func addResourceType(b []byte, e *entry) []byte {
 	return b
 }
 
-// addDisplayName shows the name that somebody gave the resource for display, else the one in its URL.
-func addDisplayName(b []byte, e *entry) []byte {
+// unnamed says that nobody gave the resource a name for display: the one in its URL is all there is.
+func unnamed(e *entry) bool { return shownAs(e) == nil }
+
+// untyped says that nothing is known about the type.
+func untyped(e *entry) bool { return e.info.ContentType() == "application/octet-stream" }
+
+func unlocked(e *entry) bool { return len(e.locks) == 0 }
+
+// shownAs finds the name that somebody gave the resource for display, nil when nobody did.
+func shownAs(e *entry) *fs.Property {
 	for i := range e.dead {
 		if p := &e.dead[i]; p.Space == davNS && p.Name == displayName.Local {
-			return append(b, p.Value...)
+			return p
 		}
+	}
+	return nil
+}
+
+// addDisplayName shows the name that somebody gave the resource for display, else the one in its URL.
+func addDisplayName(b []byte, e *entry) []byte {
+	if p := shownAs(e); p != nil {
+		return append(b, p.Value...)
 	}
 	return appendText(b, e.info.Name())
 }

@@ -94,13 +94,11 @@ func (w *wanted) choose(prop *element) {
 	w.shown, w.sums = asked[displayName], asked[ocChecksums]
 	for _, p := range live {
 		if w.names || asked[p.name] || w.all && p.all {
+			p.named = asked[p.name]
 			w.live = append(w.live, p)
 		}
 	}
 	w.locks = w.all || asked[dav("lockdiscovery")]
-	if w.all && !asked[dav("lockdiscovery")] {
-		w.live = append(w.live, liveProp{name: dav("lockdiscovery"), all: true, add: addLocks})
-	}
 }
 
 // propfinder writes one answer.
@@ -164,7 +162,7 @@ func (p *propfinder) list(dir string, seen func(infos []fs.Info) error) error {
 				return err
 			}
 		}
-		if err := p.entries(dir, infos, true); err != nil {
+		if err := p.entries(dir, p.q.h.listed(infos), true); err != nil {
 			return err
 		}
 		if after = next; next == 0 || p.out.err != nil {

@@ -22,6 +22,9 @@ func (q *request) put() error {
 	if err != nil {
 		return err
 	}
+	if q.drops() {
+		return q.drop()
+	}
 	if v := q.r.Header.Get("Content-Range"); v != "" {
 		return q.putRange(v, cur, o)
 	}

@@ -17,6 +17,7 @@ type Options struct {
 	MaxInfinite int           // entries a PROPFIND with Depth infinity may answer, 5,000 by default; negative refuses them all
 	LockTimeout time.Duration // of a LOCK that names none, 10 minutes by default
 	LockMax     time.Duration // longest lock, 1 hour by default
+	Junk        Junk          // what becomes of the files that desktops leave behind
 }
 
 // withDefaults fills in what the caller left out.

@@ -153,7 +153,7 @@ func (p *propfinder) changed(names []string) error {
 	if err := p.within(make([]fs.Info, len(names))); err != nil {
 		return err
 	}
-	if err := p.entries(p.q.path, infos, true); err != nil {
+	if err := p.entries(p.q.path, p.q.h.listed(infos), true); err != nil {
 		return err
 	}
 	for _, n := range gone {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"tote/davserver"
 )
 
 const (
@@ -33,6 +35,7 @@ type Config struct {
 	Mount         string // directory, "" for none; absolute after Validate
 	Tenant        string // whose files are mounted, "" for the default
 	PublicURL     string
+	Junk          davserver.Junk // what WebDAV does with the files that desktops leave behind
 	TLSCert       string
 	TLSKey        string
 	InsecureBasic bool

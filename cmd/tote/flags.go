@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"tote/davserver"
 )
 
 // env names the environment variable of a flag: --public-url is TOTE_PUBLIC_URL.
@@ -52,6 +54,7 @@ func serveFlags() []cli.Flag {
 		stringFlag("listen", catFaces, defaultListen, "serve WebDAV, REST and the browser page on `ADDR`, \"off\" for none"),
 		stringFlag("mount", catFaces, "", "mount the files on the empty directory `DIR`"),
 		stringFlag("tenant", catFaces, "", "mount the files of `TENANT` (default: "+defaultTenant+")"),
+		stringFlag("dav-junk", catFaces, "keep", "`WHAT` to do with ._*, .DS_Store, Thumbs.db and desktop.ini over WebDAV: keep, hide from listings, drop"),
 		stringFlag("public-url", catFaces, "", "base `URL` of links and signed URLs (default: what the request names)"),
 		boolFlag("allow-other", catFaces, "let other users of this machine into the mount; file modes decide what they may do"),
 		&cli.BoolFlag{Name: "no-passthrough", Category: catFaces, Hidden: true, EnvVars: env("no-passthrough"),
@@ -95,6 +98,9 @@ func serveConfig(c *cli.Context) (Config, error) {
 		return cfg, usagef("--log-level %q: want debug, info, warn or error", c.String("log-level"))
 	}
 	var err error
+	if cfg.Junk, err = davserver.ParseJunk(c.String("dav-junk")); err != nil {
+		return cfg, usagef("--dav-junk %w", err)
+	}
 	if cfg.Remote, err = remoteConfig(c); err != nil {
 		return cfg, err
 	}

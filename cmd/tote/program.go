@@ -241,7 +241,7 @@ func (p *Program) site() *site {
 		login:     p.login,
 		sessions:  p.sessions(),
 		clients:   newClientLogin(p.login, p.core.db, &p.Config),
-		dav:       davserver.New(p.core.fs, davserver.Options{Prefix: davPrefix, Logger: p.Log}),
+		dav:       davserver.New(p.core.fs, davserver.Options{Prefix: davPrefix, Logger: p.Log, Junk: p.Config.Junk}),
 		rest:      p.rest,
 		docs:      apidoc.New(),
 		health:    &health{db: p.core.db, staging: p.data.file(stagingDir), mount: p.mount},
