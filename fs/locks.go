@@ -17,27 +17,36 @@ import (
 // Actor.Tokens. The mount has no tokens: there a locked file can't be opened for writing, cut, or replaced by a rename (EBUSY), whoever took the lock; a
 // handle that was opened before goes on. Locks go with what they are on: DELETE and MOVE remove them.
 
-// anyLocks tells whether the tenant has locks, and gives them. Without any, which is the rule, nothing is asked of the database.
-func (f *FS) anyLocks(ctx context.Context, a *Actor) ([]Lock, error) {
+// anyLocks tells whether the tenant has locks. Without any, which is the rule, nothing is asked of the database.
+func (f *FS) anyLocks(ctx context.Context, a *Actor) (tenant int64, any bool, err error) {
 	t, err := f.tenant(ctx, a)
 	if err != nil {
-		return nil, err
+		return 0, false, err
 	}
 	if _, none := f.noLocks.Load(t.ID); none {
-		return nil, nil
+		return t.ID, false, nil
 	}
 	f.lockMu.Lock()
 	defer f.lockMu.Unlock()
-	all, err := f.db.Locks(ctx, t.ID)
+	any, err = f.db.HasLocks(ctx, t.ID)
+	if err == nil && !any {
+		f.noLocks.Store(t.ID, true)
+	}
+	return t.ID, any, err
+}
+
+// locksNear lists the locks on a path, above it and below it. It costs nothing for those elsewhere.
+func (f *FS) locksNear(ctx context.Context, a *Actor, path string) ([]Lock, error) {
+	tenant, any, err := f.anyLocks(ctx, a)
+	if err != nil || !any {
+		return nil, err
+	}
+	near, err := f.db.LocksNear(ctx, tenant, path)
 	if err != nil {
 		return nil, err
 	}
-	if len(all) == 0 {
-		f.noLocks.Store(t.ID, true)
-		return nil, nil
-	}
 	now := f.Now()
-	return slices.DeleteFunc(all, func(l Lock) bool { return !l.Expires.After(now) }), nil
+	return slices.DeleteFunc(near, func(l Lock) bool { return !l.Expires.After(now) }), nil
 }
 
 // covers tells whether a lock applies to path itself.
@@ -76,7 +85,7 @@ func (f *FS) selectLocks(ctx context.Context, a *Actor, path string, want func(L
 	if err := f.allow(a, accessRead); err != nil {
 		return nil, fail("locks", path, err)
 	}
-	all, err := f.anyLocks(ctx, a)
+	all, err := f.locksNear(ctx, a, clean)
 	if err != nil {
 		return nil, fail("locks", path, err)
 	}
@@ -141,12 +150,12 @@ func (f *FS) RemoveLock(ctx context.Context, a *Actor, token string) error {
 	return fail("unlock", "", f.db.DeleteLock(detach(ctx), t.ID, token, meta.Durable))
 }
 
-// refused tells whether a lock that want selects is missing among the actor's tokens. Of several shared locks one token is enough.
-func (f *FS) refused(ctx context.Context, a *Actor, want func(Lock) bool) error {
+// refused tells whether the token of a lock near path that want selects is missing among the actor's. Of several shared locks one token is enough.
+func (f *FS) refused(ctx context.Context, a *Actor, path string, want func(Lock) bool) error {
 	if a.Mount {
 		return nil
 	}
-	all, err := f.anyLocks(ctx, a)
+	all, err := f.locksNear(ctx, a, path)
 	if err != nil || len(all) == 0 {
 		return err
 	}
@@ -170,14 +179,14 @@ func (f *FS) refused(ctx context.Context, a *Actor, want func(Lock) bool) error 
 
 // checkLocks refuses a change of what is at path; member says that an entry of its directory appears or vanishes, too.
 func (f *FS) checkLocks(ctx context.Context, a *Actor, path string, member bool) error {
-	return f.refused(ctx, a, func(l Lock) bool {
+	return f.refused(ctx, a, path, func(l Lock) bool {
 		return covers(l, path) || member && l.Path == parentOf(path)
 	})
 }
 
 // checkLocksTree refuses to remove or replace the tree at path.
 func (f *FS) checkLocksTree(ctx context.Context, a *Actor, path string) error {
-	return f.refused(ctx, a, func(l Lock) bool {
+	return f.refused(ctx, a, path, func(l Lock) bool {
 		return covers(l, path) || below(l.Path, path) || l.Path == parentOf(path)
 	})
 }
@@ -193,7 +202,7 @@ func (f *FS) checkLocksName(ctx context.Context, a *Actor, parent Ino, name stri
 
 // lockedPath gives the path of an entry when any locks exist, "" otherwise, and refuses HTTP faces that lack a token.
 func (f *FS) lockedPath(ctx context.Context, a *Actor, parent Ino, name string) (string, error) {
-	if all, err := f.anyLocks(ctx, a); err != nil || len(all) == 0 {
+	if _, any, err := f.anyLocks(ctx, a); err != nil || !any {
 		return "", err
 	}
 	dir, err := f.db.Path(ctx, parent)
@@ -212,7 +221,7 @@ func (f *FS) checkLocksIno(ctx context.Context, a *Actor, ino Ino) error {
 	if a.Mount {
 		return nil
 	}
-	if all, err := f.anyLocks(ctx, a); err != nil || len(all) == 0 {
+	if _, any, err := f.anyLocks(ctx, a); err != nil || !any {
 		return err
 	}
 	path, err := f.db.Path(ctx, ino)
@@ -227,19 +236,22 @@ func (f *FS) checkLocksMount(ctx context.Context, a *Actor, ino Ino) error {
 	if !a.Mount {
 		return nil
 	}
-	all, err := f.anyLocks(ctx, a)
-	if err != nil || len(all) == 0 {
+	if _, any, err := f.anyLocks(ctx, a); err != nil || !any {
 		return err
 	}
 	path, err := f.db.Path(ctx, ino)
 	if err != nil {
 		return ignore(err, syscall.ENOENT) // it has no name, so nobody can have locked it
 	}
-	return lockedOnMount(all, path)
+	return f.lockedOnMount(ctx, a, path)
 }
 
 // lockedOnMount tells whether a lock covers a path.
-func lockedOnMount(all []Lock, path string) error {
+func (f *FS) lockedOnMount(ctx context.Context, a *Actor, path string) error {
+	all, err := f.locksNear(ctx, a, path)
+	if err != nil {
+		return err
+	}
 	if slices.ContainsFunc(all, func(l Lock) bool { return covers(l, path) }) {
 		return &Error{Op: "change", Path: path, Errno: syscall.EBUSY, Err: ErrLocked}
 	}
@@ -255,20 +267,7 @@ func (f *FS) checkReplaced(ctx context.Context, a *Actor, args meta.RenameArgs, 
 	if _, err := f.db.Lookup(ctx, args.NewParent, args.NewName); err != nil {
 		return ignore(err, syscall.ENOENT)
 	}
-	all, err := f.anyLocks(ctx, a)
-	if err != nil {
-		return err
-	}
-	return lockedOnMount(all, to)
-}
-
-// AllLocks lists the locks of a tenant, for its administrator.
-func (f *FS) AllLocks(ctx context.Context, a *Actor) ([]Lock, error) {
-	if err := f.allow(a, accessRead); err != nil {
-		return nil, fail("locks", "", err)
-	}
-	all, err := f.anyLocks(ctx, a)
-	return all, fail("locks", "", err)
+	return f.lockedOnMount(ctx, a, to)
 }
 
 // dropLocks removes the locks on a path that went away. A failure is logged: they expire anyway.

@@ -2,6 +2,8 @@ package meta
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -38,11 +40,61 @@ func (db *DB) Locks(ctx context.Context, tenant int64) ([]Lock, error) {
 	return list(ctx, db, scanLock, liveLocks, tenant, db.opts.Now().UnixNano())
 }
 
-// AddLock adds a lock. The check sees the tenant's locks that have not expired and may refuse. A zero Expires means
+// HasLocks tells whether a tenant has locks, perhaps some that have expired.
+func (db *DB) HasLocks(ctx context.Context, tenant int64) (has bool, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		_, has, err = c.one("SELECT 1 FROM locks WHERE tenant = ? LIMIT 1", tenant)
+		return err
+	})
+	return has, err
+}
+
+// nearLocks are the locks on what is below a path, and on the path or what is above it.
+const nearLocks = "SELECT " + lockCols + ` FROM locks WHERE tenant = ?1 AND (expires = 0 OR expires > ?2) AND path > ?3 AND path < ?4
+	UNION ALL
+	SELECT ` + lockCols + ` FROM (SELECT value AS n FROM json_each(?5)) j CROSS JOIN locks l
+	WHERE l.tenant = ?1 AND (l.expires = 0 OR l.expires > ?2) AND l.path = substr(?6, 1, j.n) ORDER BY 9, 1`
+
+// nearArgs are the arguments of nearLocks: the paths above are told by their lengths, because JSON can't hold all names.
+func nearArgs(tenant, now int64, path string) ([]any, error) {
+	lengths := []int{1, len(path)}
+	for i := 1; i < len(path); i++ {
+		if path[i] == '/' {
+			lengths = append(lengths, i)
+		}
+	}
+	slices.Sort(lengths)
+	ups, err := json.Marshal(slices.Compact(lengths))
+	from, to := below(path)
+	return []any{tenant, now, from, to, string(ups), []byte(path)}, err
+}
+
+// below gives what all paths below one lie between: "/a/" and "/a0", because 0 follows the slash.
+func below(path string) (from, to []byte) {
+	if path == "/" {
+		return []byte("/"), []byte("0")
+	}
+	return []byte(path + "/"), []byte(path + "0")
+}
+
+// LocksNear returns the locks on a path, above it and below it that have not expired, oldest first.
+func (db *DB) LocksNear(ctx context.Context, tenant int64, path string) ([]Lock, error) {
+	args, err := nearArgs(tenant, db.opts.Now().UnixNano(), path)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, db, scanLock, nearLocks, args...)
+}
+
+// AddLock adds a lock. The check sees the locks on its path, above it and below it that have not expired and may refuse. A zero Expires means
 // never.
 func (db *DB) AddLock(ctx context.Context, l Lock, check func(existing []Lock) error, d Durability) error {
 	return db.update(ctx, d, func(t *tx) error {
-		existing, err := collect(t.conn, scanLock, liveLocks, l.Tenant, t.now)
+		args, err := nearArgs(l.Tenant, t.now, l.Path)
+		if err != nil {
+			return err
+		}
+		existing, err := collect(t.conn, scanLock, nearLocks, args...)
 		if err != nil {
 			return err
 		}
@@ -87,13 +139,12 @@ func (db *DB) DeleteLock(ctx context.Context, tenant int64, token string, d Dura
 
 // DeleteLocksUnder removes the locks on a path and on everything below it.
 func (db *DB) DeleteLocksUnder(ctx context.Context, tenant int64, path string, d Durability) error {
-	below := path + "/"
-	if path == "/" {
-		below = path
-	}
+	from, to := below(path)
 	return db.update(ctx, d, func(t *tx) error {
-		return t.run("DELETE FROM locks WHERE tenant = ? AND (path = ? OR substr(path, 1, ?) = ?)",
-			tenant, []byte(path), len(below), []byte(below))
+		if err := t.run("DELETE FROM locks WHERE tenant = ? AND path = ?", tenant, []byte(path)); err != nil {
+			return err
+		}
+		return t.run("DELETE FROM locks WHERE tenant = ? AND path > ? AND path < ?", tenant, from, to)
 	})
 }
 
