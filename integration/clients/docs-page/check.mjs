@@ -21,9 +21,8 @@ try {
     .flatMap((item) => Object.keys(item).filter((k) => ["get", "put", "post", "delete", "head", "options"].includes(k))).length;
 
   await page.goto(`${base}/docs`);
-  await page.waitForSelector(".opblock");
-  assert.equal(await page.locator(".opblock").count(), operations, "operations on the page");
-  assert.ok(await page.locator("h2#errors").isVisible(), "the heading that errors link to");
+  await page.waitForFunction((n) => document.querySelectorAll(".opblock").length === n, operations);
+  await page.locator("h2#errors").waitFor();
   assert.equal(await page.locator(".errors-wrapper").count(), 0, "errors that the page shows");
   assert.ok((await page.locator(".opblock").first().boundingBox()).height > 20, "styles apply");
 
@@ -37,6 +36,10 @@ try {
   await page.goto(`${base}/docs/`);
   assert.equal(page.url(), `${base}/docs`, "where the slash leads");
   await page.waitForSelector(".opblock");
+  await page.goto("about:blank");
+  await page.goto(`${base}/docs#errors`);
+  await page.locator("h2#errors").waitFor();
+  await page.waitForFunction(() => document.getElementById("errors").getBoundingClientRect().top < 200); // it is scrolled to
   assert.deepEqual(trouble, []);
   assert.deepEqual(asked.filter((url) => !url.startsWith(`${base}/`) && !url.startsWith("data:")), [], "requests to elsewhere");
   assert.ok(asked.includes(`${base}/openapi.json`) && asked.includes(`${base}/tenant/loginOptions`), `asked: ${asked}`);
