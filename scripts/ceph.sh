@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A one-node Ceph cluster with an S3 gateway, for tests: one disk, which is a file, and one copy of everything. It takes about half a GiB of memory.
+# A one-node Ceph cluster with an S3 gateway, for tests: one disk, which is a file, and one copy of everything. It takes up to 1.3 GiB of memory.
 # usage: scripts/ceph.sh start DIR   prints the address and the keys as assignments for a shell
 #        scripts/ceph.sh stop DIR    ends what start began and removes DIR
 #        scripts/ceph.sh run COMMAND runs a command with these assignments in its environment, on a cluster of its own
 # Needs ceph, ceph-mon, ceph-osd and radosgw, and no root. DIR is new or empty; all files are below it and all ports on the loopback interface, so
-# that it meets no other cluster of the machine. CEPH_DISK is the size of the disk, which takes space as it fills.
+# that it meets no other cluster of the machine. CEPH_DISK is the size of the disk, 24G or what there is; it takes space as it fills.
 set -euo pipefail
 
 main() {
@@ -97,6 +97,8 @@ free_port() {
 # Deleted objects are freed within seconds instead of hours, the monitor does not mind a disk of the machine that is nearly full, the gateway's
 # answers do not wait for the client's acknowledgement (40 ms each), and caches and threads are few.
 configure() {
+	local disk
+	disk=$(disk_size)
 	fsid=$(uuid)
 	monitor="[v2:127.0.0.1:$(free_port)]"
 	endpoint=127.0.0.1:$(free_port)
@@ -126,7 +128,7 @@ configure() {
 		[osd]
 		osd data = $dir/osd
 		osd objectstore = bluestore
-		bluestore block size = $(numfmt --from=iec "${CEPH_DISK:-24G}")
+		bluestore block size = $disk
 		bluestore cache autotune = false
 		bluestore cache size = $(numfmt --from=iec 128M)
 		[client.rgw]
@@ -136,6 +138,15 @@ configure() {
 		rgw gc obj min wait = 5
 		rgw gc processor period = 5
 	END
+}
+
+# disk_size leaves a tenth of what is free: a cluster that is full says so, one whose disk can't grow breaks.
+disk_size() {
+	local want free
+	want=$(numfmt --from=iec "${CEPH_DISK:-24G}")
+	free=$(($(df --output=avail -B1 "$dir" | tail -n 1) / 10 * 9))
+	[ "$free" -ge $((4 << 30)) ] || fail "$dir has no room for a cluster, which takes 5 GiB"
+	echo $((want < free ? want : free))
 }
 
 make_keys() {
