@@ -113,7 +113,7 @@ func TestS3ImportResumes(t *testing.T) {
 		_, code := s.tote("import", "--data", s.data, s.below("many/"))
 		ended <- code
 	}()
-	eventually(t, 20*time.Second, func() error {
+	eventually(t, time.Minute, func() error {
 		if p.Count(s3proxy.ListObjects).Faults == 0 {
 			return fmt.Errorf("the import has not come to the third page")
 		}
