@@ -11,6 +11,7 @@ import (
 	"hash/adler32"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -23,7 +24,7 @@ var ocChecksums = name{Space: ocNS, Local: "checksums"}
 // digest is what a client says about the bytes of a PUT.
 type digest struct {
 	algo string // as kept: MD5, SHA1, SHA256, SHA512 or ADLER32
-	want []byte
+	want []byte // nil: only to be known
 	hash hash.Hash
 }
 
@@ -79,7 +80,20 @@ func digests(head http.Header) ([]digest, error) {
 	if !ok {
 		return nil, refuse(http.StatusBadRequest, "a digest in the headers is not valid")
 	}
+	if head.Get("OC-Checksum") != "" {
+		all = withBoth(all)
+	}
 	return all, nil
+}
+
+// withBoth adds SHA1 and MD5 for a sync client, which sends one of them and may ask for the other.
+func withBoth(all []digest) []digest {
+	for _, algo := range []string{"SHA1", "MD5"} {
+		if !slices.ContainsFunc(all, func(d digest) bool { return d.algo == algo }) {
+			all = append(all, digest{algo: algo, hash: newHash(algo)})
+		}
+	}
+	return all
 }
 
 // through is r with every byte shown to the hashes.
@@ -94,10 +108,11 @@ func through(r io.Reader, all []digest) io.Reader {
 func verify(all []digest) (string, error) {
 	var kept []string
 	for _, d := range all {
-		if string(d.hash.Sum(nil)) != string(d.want) {
+		got := d.hash.Sum(nil)
+		if d.want != nil && string(got) != string(d.want) {
 			return "", refuse(http.StatusBadRequest, "the body does not have the "+d.algo+" that was sent with it: nothing was changed")
 		}
-		kept = append(kept, d.algo+":"+hex.EncodeToString(d.want))
+		kept = append(kept, d.algo+":"+hex.EncodeToString(got))
 	}
 	return strings.Join(kept, " "), nil
 }

@@ -217,7 +217,7 @@ func TestProbesProp(t *testing.T) {
 			s.absent(d + "/new")
 			s.holds(d+"/f", "hello world")
 			got := s.propfind(d+"/f", "0", "<o:checksums "+oc+"/>").body
-			s.has(got, sha)
+			s.has(got, sha, md)
 			if h := s.want(200, "GET", d+"/f", "").Get("OC-Checksum"); h != sha {
 				s.t.Errorf("OC-Checksum: %q", h)
 			}

@@ -13,6 +13,11 @@ need openssl openssl
 need rclone rclone
 need java default-jre-headless
 need groovy groovy
+need mount.davfs davfs2
+need cadaver cadaver
+need gio gvfs
+need dbus-run-session dbus
+[ -e /usr/lib/gvfs/gvfsd-dav ] || [ -e /usr/libexec/gvfsd-dav ] || missing+=(gvfs-backends)
 /usr/bin/python3 -c 'import azure.storage.blob' 2>/dev/null || missing+=(python3-azure-storage)
 if [ ${#missing[@]} -gt 0 ]; then
 	scripts/need.sh "${missing[@]}" || {
