@@ -13,7 +13,7 @@ import (
 const (
 	inventoryDir = "/inventory"
 	nameless     = "bin"    // name of a binary that came without one
-	md5Limit     = 64 << 20 // longer uploads get their MD5 later, from the core
+	md5Limit     = 64 << 20 // longer uploads get no MD5: computing it would take longer than all the rest
 )
 
 // binaryUpload is one POST to /inventory/binaries on its way.

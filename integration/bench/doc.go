@@ -9,6 +9,8 @@
 //	dir       golang.org/x/net/webdav over a plain directory, which flushes nothing to disk
 //	tote      the real binary, "tote serve", with its embedded store: the mount and the WebDAV share of one server
 //
+// The REST API is compared with the WebDAV share of the same server: a form of 1 GiB with a PUT, the two downloads, and how much memory the form takes.
+//
 // With -s3 an S3 server (versitygw) is started, and measured are, on one bucket and with the same size and number of parts:
 //
 //	sdk       the AWS SDK without any file system: its uploader, its download in parallel ranges, single PutObject calls at the same time
