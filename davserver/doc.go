@@ -15,7 +15,8 @@
 //
 //	method           served by   why not x/net's Handler
 //	MKCOL            x/net       (conditions and the body are judged here first)
-//	PROPPATCH        x/net       (but here when DAV:getlastmodified is named, which x/net protects)
+//	PROPPATCH        here        protects the times and displayname; knows no conditions and no minimal answers
+//	PATCH REPORT     here        unknown
 //	OPTIONS          here        its Allow and DAV headers are not true for this server
 //	GET HEAD         here        405 on collections; no sendfile; sniffs types
 //	PUT              here        truncates before the body came; commits a body that was cut off; ignores If-Match; 201 for a replacement
@@ -28,7 +29,8 @@
 //
 // A change answers 2xx only after the core committed it durably; a request that fails, or whose body ends early, changes nothing.
 // Preconditions (If-Match, If-None-Match, If-Unmodified-Since, If) are evaluated before the body is read, so that a client which waits for
-// "100 Continue" need not send it, and again inside the core's transaction, which is what counts. The order of refusals is syntax (400),
+// "100 Continue" need not send it, and again inside the core's transaction, which is what counts, for all methods but MKCOL, LOCK and COPY of one
+// file. The order of refusals is syntax (400),
 // login, conditions (412), locks (423); when an If header fails because the lock is somebody else's the answer is 423.
 //
 // Paths are decoded once. A name is any bytes but '/' and NUL, up to 255; "." and ".." are refused, in the URL, in Destination and in If.
@@ -42,6 +44,9 @@
 // A PROPFIND is streamed in pieces of 64 KiB from pages of a thousand entries and never opens content. With Depth infinity the answer is
 // collected first and refused with 403 propfind-finite-depth when it has more than Options.MaxInfinite entries. XML bodies are at most 1 MiB,
 // 10,000 elements and 64 levels; the listing a browser gets has at most 10,000 entries.
+//
+// Below SyncPrefix the same share has the URLs that clients of Nextcloud expect, and takes large files in chunks, which are pieces of the core
+// (fs.NewPiece) until a MOVE makes the file of them. A sync token is good for one collection as long as the core's feed goes back to it.
 //
 // Clients see a status and a fixed sentence (statuses is the table); the cause of a 5xx goes to the log once, unless it is what they asked for.
 // A client that closes its sending side behind its request is answered like any other.

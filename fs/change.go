@@ -214,7 +214,7 @@ func (f *FS) copyPath(ctx context.Context, a *Actor, oldPath, newPath string, ov
 	if to.node != nil && !isDir(*to.node) && !isDir(*from.node) {
 		return false, f.copyFile(ctx, a, *from.node, Target{Path: to.path})
 	}
-	created, err := f.shareSettled(ctx, a, from, to, overwrite, recursive)
+	created, err := f.shareSettled(ctx, a, from, to, overwrite, recursive, c)
 	if !errors.Is(err, meta.ErrNotShared) {
 		return created, err
 	}

@@ -59,7 +59,7 @@ func (s *sharer) done() {
 }
 
 // shareTree copies a tree to a place in one transaction. It is meta.ErrNotShared, and nothing has happened, when some object can't be shared.
-func (f *FS) shareTree(ctx context.Context, a *Actor, from, to place, overwrite, deep bool) (created bool, err error) {
+func (f *FS) shareTree(ctx context.Context, a *Actor, from, to place, overwrite, deep bool, c *Cond) (created bool, err error) {
 	if f.describes() {
 		return false, meta.ErrNotShared
 	}
@@ -71,7 +71,7 @@ func (f *FS) shareTree(ctx context.Context, a *Actor, from, to place, overwrite,
 	out, err := f.db.CopyTree(ctx, meta.CopyTreeArgs{
 		From: from.node.Ino, Deep: deep, Parent: to.parent.Ino, Name: to.name, Replace: overwrite, GUID: newGUID(),
 		FileMode: f.opts.FileMode, DirMode: f.opts.DirMode, UID: uid, GID: gid,
-		Identity: identity, Shareable: s.take, Keep: r.keep, Origin: a.Origin,
+		Identity: identity, Check: valueCheck(c.attrCheck(from)), Shareable: s.take, Keep: r.keep, Origin: a.Origin,
 	}, durabilityFor(a))
 	s.done()
 	r.done()
@@ -92,12 +92,12 @@ func (f *FS) shareTree(ctx context.Context, a *Actor, from, to place, overwrite,
 }
 
 // shareSettled is shareTree that first has the files published that were closed on the mount a moment ago.
-func (f *FS) shareSettled(ctx context.Context, a *Actor, from, to place, overwrite, deep bool) (created bool, err error) {
-	created, err = f.shareTree(ctx, a, from, to, overwrite, deep)
+func (f *FS) shareSettled(ctx context.Context, a *Actor, from, to place, overwrite, deep bool, c *Cond) (created bool, err error) {
+	created, err = f.shareTree(ctx, a, from, to, overwrite, deep, c)
 	if !errors.Is(err, meta.ErrNotShared) || f.describes() || f.settler.settle(ctx) != nil {
 		return created, err
 	}
-	return f.shareTree(ctx, a, from, to, overwrite, deep)
+	return f.shareTree(ctx, a, from, to, overwrite, deep, c)
 }
 
 // shareFile makes the content of a file that of the target, without moving bytes. ok is false, and nothing has happened, when that can't be.

@@ -21,9 +21,10 @@ type CopyTreeArgs struct {
 	FileMode  uint32 // permission bits
 	DirMode   uint32
 	UID, GID  uint32
-	Identity  []string       // properties in the space "" that a copy does not get
-	Shareable func(Ino) bool // asked of every file with an object; may be asked again
-	Keep      func(Ino) bool // of what is replaced
+	Identity  []string             // properties in the space "" that a copy does not get
+	Check     func(src Attr) error // may refuse; nil: nothing does
+	Shareable func(Ino) bool       // asked of every file with an object; may be asked again
+	Keep      func(Ino) bool       // of what is replaced
 	Origin    string
 }
 
@@ -76,6 +77,11 @@ func (t *tx) beginCopy(a CopyTreeArgs) (*treeCopy, error) {
 		return nil, syscall.ENOENT
 	case c.src.Tenant != c.dir.Tenant:
 		return nil, syscall.EXDEV
+	}
+	if a.Check != nil {
+		if err := a.Check(c.src); err != nil {
+			return nil, err
+		}
 	}
 	if c.src.IsDir() && a.Deep {
 		if err := t.refuseBelow(a.Parent, a.From); err != nil {
