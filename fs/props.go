@@ -43,12 +43,6 @@ func (f *FS) marks(ctx context.Context, info *Info) error {
 	return ignore(err, syscall.ENOENT)
 }
 
-// contentType is the type given at upload, "" when none was, also for a file that has just been removed.
-func (f *FS) contentType(ctx context.Context, ino Ino) (string, error) {
-	t, err := f.property(ctx, ino, "", PropContentType)
-	return t, ignore(err, syscall.ENOENT)
-}
-
 // Props are all properties of a node.
 func (f *FS) Props(ctx context.Context, a *Actor, ino Ino) ([]Property, error) {
 	if err := f.allowNode(ctx, a, ino, accessRead); err != nil {
