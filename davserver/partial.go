@@ -1,6 +1,7 @@
 package davserver
 
 import (
+	"math"
 	"mime"
 	"net/http"
 	"strconv"
@@ -121,7 +122,7 @@ func firstLast(first, last string) (off, length int64, err error) {
 		return 0, 0, err
 	}
 	end, err := parseOffset(last)
-	if err == nil && end < off {
+	if err == nil && (end < off || end == math.MaxInt64) { // the length has to fit, too
 		err = strconv.ErrRange
 	}
 	return off, end - off + 1, err

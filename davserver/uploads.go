@@ -213,7 +213,7 @@ func (q *request) assemble(group string) error {
 			return false, err
 		}
 		chunks := &chunkReader{p: p, list: chunksOf(p)}
-		defer chunks.Close()
+		defer chunks.close()
 		err := q.store(chunks, o)
 		return err == nil, err
 	})
@@ -268,10 +268,9 @@ func (c *chunkReader) Read(b []byte) (int, error) {
 	}
 }
 
-// Close ends a chunk that was not read to its end.
-func (c *chunkReader) Close() error {
-	if c.cur == nil {
-		return nil
+// close ends a chunk that was not read to its end.
+func (c *chunkReader) close() {
+	if c.cur != nil {
+		c.cur.Close()
 	}
-	return c.cur.Close()
 }
