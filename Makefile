@@ -46,7 +46,7 @@ run: need-run build ## install what is missing, build, mount ./mnt and serve htt
 build: ## build bin/tote
 	$(GO) build -trimpath -buildvcs=$(STAMP) -ldflags '$(LDFLAGS)' -o bin/tote ./cmd/tote
 
-test: need-test clients vet unit fuzz integration ## install what tests need, run everything
+test: need-test clients vet unit fuzz integration integration-s3 ## install what tests need, run everything but Ceph
 
 clients: ## install the programs and modules that tests use as clients
 	@scripts/clients.sh
@@ -61,7 +61,7 @@ integration: build $(S3_SERVER) ## the real binary, real mounts, litmus, rsync, 
 	$(GO) test -count=1 -timeout 18m $(TESTFLAGS) ./integration/...
 
 integration-s3: build $(S3_SERVER) ## the same tests of the doors with an S3 server as the store
-	TOTE_TEST_STORE=s3 $(GO) test -count=1 -timeout 20m $(TESTFLAGS) ./integration
+	TOTE_TEST_STORE=s3 $(GO) test -count=1 -timeout 25m $(TESTFLAGS) ./integration
 
 test-s3: need-test build ## all tests of S3 on another server: ENDPOINT=URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
 	@[ -n "$$ENDPOINT" ] || { echo "usage: make test-s3 ENDPOINT=http://host:port, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY set" >&2; exit 2; }
