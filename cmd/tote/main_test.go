@@ -205,7 +205,7 @@ func (c *child) exit(t *testing.T) int {
 	return c.ProcessState.ExitCode()
 }
 
-// ready waits until the server has printed how to use it.
+// ready waits until the server has logged that it is ready and printed how to use it. These are two pipes: what is in one says nothing about the other.
 func (c *child) ready(t *testing.T) {
 	t.Helper()
 	waitFor(t, "a server that is ready", func() bool {
@@ -214,7 +214,7 @@ func (c *child) ready(t *testing.T) {
 			t.Fatalf("the server ended with %d: %s", c.ProcessState.ExitCode(), c.err.String())
 		default:
 		}
-		return strings.Contains(c.err.String(), "msg=ready")
+		return strings.Contains(c.err.String(), "msg=ready") && strings.Contains(c.out.String(), "tote is ready")
 	})
 }
 
