@@ -63,7 +63,7 @@ integration: build $(S3_SERVER) ## the real binary, real mounts, litmus, rsync, 
 integration-s3: build $(S3_SERVER) ## the same tests of the doors with an S3 server as the store
 	TOTE_TEST_STORE=s3 $(GO) test -count=1 -timeout 25m $(TESTFLAGS) ./integration
 
-test-s3: need-test build ## all tests of S3 on another server: ENDPOINT=URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
+test-s3: need-test clients build ## all tests of S3 on another server: ENDPOINT=URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY
 	@[ -n "$$ENDPOINT" ] || { echo "usage: make test-s3 ENDPOINT=http://host:port, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY set" >&2; exit 2; }
 	TOTE_TEST_S3=$$ENDPOINT $(GO) test -count=1 -timeout 15m $(if $(RUN),-run '$(RUN)') $(TESTFLAGS) ./objstore/s3store
 	TOTE_TEST_S3=$$ENDPOINT TOTE_TEST_STORE=s3 $(GO) test -count=1 -timeout 30m $(if $(RUN),-run '$(RUN)') $(TESTFLAGS) ./integration

@@ -189,3 +189,15 @@ func (c *core) editAll(path string, b byte) {
 		_ = h.Flush(c.t.Context())
 	}
 }
+
+// TestFsckCountsSharedObjectsOnce tells versions from the objects that they have.
+func TestFsckCountsSharedObjectsOnce(t *testing.T) {
+	c := newCore(t)
+	c.put("/a", "text")
+	c.put("/other", "more")
+	c.copy("/a", "/b")
+	r, err := c.Fsck(t.Context(), FsckOptions{}, func(problem string) { t.Error(problem) })
+	if err != nil || r.Versions != 3 || r.Objects != 2 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}

@@ -20,6 +20,7 @@ type FsckOptions struct {
 // FsckReport counts what was looked at.
 type FsckReport struct {
 	Versions int64 `json:"versions"`
+	Objects  int64 `json:"objects"` // that these versions have; copies of a file may share one
 	Bytes    int64 `json:"bytes"`
 	Problems int64 `json:"problems"`
 }
@@ -39,6 +40,9 @@ func (f *FS) Fsck(ctx context.Context, o FsckOptions, report func(problem string
 	}
 	if err == nil {
 		err = c.run(ctx)
+	}
+	if err == nil {
+		c.r.Objects, err = f.db.LiveKeys(ctx)
 	}
 	return c.r, fail("fsck", "", err)
 }

@@ -235,8 +235,8 @@ func (c *crash) noOrphans() {
 	c.s.noUploads()
 	found := c.s.fsck()
 	objects := c.s.objects()
-	if int64(len(objects)) != found.Versions {
-		c.t.Errorf("%d objects on disk for %d versions: %.10q", len(objects), found.Versions, objects)
+	if int64(len(objects)) != found.Objects {
+		c.t.Errorf("%d objects on disk for %d of the versions: %.10q", len(objects), found.Objects, objects)
 	}
 }
 

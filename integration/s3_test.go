@@ -42,8 +42,8 @@ func (s *server) settled() {
 	s.t.Logf("gc: %+v", s.gc())
 	s.noUploads()
 	found := s.fsck()
-	if keys := s.objects(); int64(len(keys)) != found.Versions {
-		s.t.Errorf("%d objects in the bucket for %d versions: %q", len(keys), found.Versions, keys[:min(len(keys), 10)])
+	if keys := s.objects(); int64(len(keys)) != found.Objects {
+		s.t.Errorf("%d objects in the bucket for %d of the versions: %q", len(keys), found.Objects, keys[:min(len(keys), 10)])
 	}
 }
 

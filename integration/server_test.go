@@ -282,6 +282,7 @@ func runTote(t testing.TB, env []string, args ...string) (string, int) {
 // fsckReport and gcReport are what the commands print with --json.
 type fsckReport struct {
 	Versions int64
+	Objects  int64
 	Bytes    int64
 	Problems int64
 	Found    []string

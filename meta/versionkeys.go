@@ -27,3 +27,15 @@ func (db *DB) SharedKey(ctx context.Context, key string) (shared bool, err error
 	})
 	return shared, err
 }
+
+// LiveKeys counts the objects of versions that were not replaced, each once.
+func (db *DB) LiveKeys(ctx context.Context) (n int64, err error) {
+	err = db.read(ctx, func(c *conn) error {
+		r, _, err := c.one("SELECT count(*) FROM (SELECT DISTINCT kh, key FROM versions WHERE kh <> 0 AND state <> 4)")
+		if err == nil {
+			n = r.int(0)
+		}
+		return err
+	})
+	return n, err
+}
