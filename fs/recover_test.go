@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -256,4 +257,43 @@ func TestEditsAreOnTheDisk(t *testing.T) {
 			t.Errorf("edit %d: %d pages of earlier edits are not on the disk", i, n)
 		}
 	}
+}
+
+// TestEditsUnderReaders: others open the file while one edit in place follows the other, and so may have to complete one of them. In the end the last
+// edit counts.
+func TestEditsUnderReaders(t *testing.T) {
+	c := newCore(t)
+	text := strings.Repeat("abcdefgh", 1<<16)
+	c.put("/big", text)
+	h := c.open("/big", os.O_RDWR)
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 3 {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if got, err := c.slurp("/big"); err != nil || len(got) != len(text) {
+					t.Errorf("%d bytes, %v", len(got), err)
+					return
+				}
+			}
+		})
+	}
+	var last string
+	for i := range 100 {
+		last = fmt.Sprintf("%08d", i)
+		c.write(h, 1000, last)
+		ok(t, h.Flush(t.Context()))
+	}
+	close(stop)
+	readers.Wait()
+	h.Release()
+	if got := c.get("/big"); got != text[:1000]+last+text[1008:] {
+		t.Errorf("after the last edit %q there is %q", last, got[1000:1008])
+	}
+	c.fsckClean()
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"syscall"
 
 	"tote/meta"
@@ -101,7 +102,7 @@ func (v *view) commitRedo(ctx context.Context) error {
 	redo := *args.Redo
 	redo.Version = done.Version
 	if flushErr == nil { // else the object must not change: the record may not be on the disk
-		err = f.applyAndNote(ctx, redo)
+		err = f.applyOwn(ctx, redo)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -133,6 +134,12 @@ func (v *view) persistBase(ctx context.Context) error {
 }
 
 var errNoEdit = errors.New("the store can't change an object in place")
+
+// applyOwn applies the record that was just committed.
+func (f *FS) applyOwn(ctx context.Context, redo meta.Redo) error {
+	defer f.applying.lock(redo.Version.Ino)()
+	return f.applyAndNote(ctx, redo)
+}
 
 // redoArgs describes the edited version and has its bytes where the record will say.
 func (v *view) redoArgs(ctx context.Context) (meta.CommitArgs, error) {
@@ -208,6 +215,7 @@ func (f *FS) finishRedo(ctx context.Context, v Version) error {
 	if err := f.db.Flush(ctx); err != nil { // the record first
 		return err
 	}
+	defer f.applying.lock(v.Ino)()
 	_, redos, err := f.db.Pending(ctx)
 	if err != nil {
 		return err
@@ -218,6 +226,18 @@ func (f *FS) finishRedo(ctx context.Context, v Version) error {
 		}
 	}
 	return nil // somebody was faster
+}
+
+// applyLocks order those who apply records of one file: a record that a later one has replaced must not be applied after that one. Whoever looks for
+// a record holds the lock until it is applied, and a later one is applied with the lock after it was committed, when the earlier one can't be found
+// any more. They come last of all locks but those of meta and of the settler.
+type applyLocks [64]sync.Mutex
+
+// lock returns the unlock.
+func (l *applyLocks) lock(ino Ino) func() {
+	mu := &l[uint64(ino)%uint64(len(l))]
+	mu.Lock()
+	return mu.Unlock
 }
 
 // applyAndNote writes the ranges of a redo record into the object, gives it the version's key, and has the record dropped once
