@@ -14,25 +14,18 @@ func (db *DB) Props(ctx context.Context, ino Ino) ([]Property, error) {
 
 // PropsOf returns the properties in one space of many nodes. Nodes without any are not in the map.
 func (db *DB) PropsOf(ctx context.Context, inos []Ino, space string) (map[Ino][]Property, error) {
-	ids, err := inoList(inos)
-	if err != nil {
-		return nil, err
-	}
-	var all map[Ino][]Property
-	err = db.read(ctx, func(c *conn) error {
-		all = map[Ino][]Property{}
-		return c.each(func(r row) error {
-			ino := Ino(r.int(3))
-			all[ino] = append(all[ino], scanProp(r))
-			return nil
-		}, `SELECT p.space, p.name, p.value, p.ino FROM json_each(?) j CROSS JOIN props p ON p.ino = j.value
-			WHERE p.space = +? ORDER BY p.ino, p.name`, ids, space)
-	})
-	return all, err
+	return db.propsOf(ctx, inos, propsJoin+" WHERE p.space = +? ORDER BY p.ino, p.name", space)
 }
 
 // AllPropsOf returns the properties of many nodes in all spaces, each list ordered by space and name. Nodes without any are not in the map.
 func (db *DB) AllPropsOf(ctx context.Context, inos []Ino) (map[Ino][]Property, error) {
+	return db.propsOf(ctx, inos, propsJoin+" ORDER BY p.ino, p.space, p.name")
+}
+
+// propsJoin takes the list of nodes as its first argument.
+const propsJoin = "SELECT p.space, p.name, p.value, p.ino FROM json_each(?) j CROSS JOIN props p ON p.ino = j.value"
+
+func (db *DB) propsOf(ctx context.Context, inos []Ino, query string, args ...any) (map[Ino][]Property, error) {
 	ids, err := inoList(inos)
 	if err != nil {
 		return nil, err
@@ -44,8 +37,7 @@ func (db *DB) AllPropsOf(ctx context.Context, inos []Ino) (map[Ino][]Property, e
 			ino := Ino(r.int(3))
 			all[ino] = append(all[ino], scanProp(r))
 			return nil
-		}, `SELECT p.space, p.name, p.value, p.ino FROM json_each(?) j CROSS JOIN props p ON p.ino = j.value
-			ORDER BY p.ino, p.space, p.name`, ids)
+		}, query, append([]any{ids}, args...)...)
 	})
 	return all, err
 }

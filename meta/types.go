@@ -44,7 +44,7 @@ type State int
 const (
 	StateStaged State = 1 // in the staging directory under Version.Staging, to be adopted by the store
 	StateStored State = 2 // in the object store under Version.Key
-	StateRedo   State = 3 // in the object Redo.BaseKey, changed by the ranges of a redo record in staging
+	StateRedo   State = 3 // in the object Redo.BaseKey, changed by a redo record
 	StateGone   State = 4 // replaced; the row stays so that the name with its GUID still resolves
 )
 
@@ -74,7 +74,7 @@ type Object struct {
 type Redo struct {
 	Version Version
 	BaseKey string // key that the object has until it is renamed to Version.Key
-	Ranges  []byte // encoded by fs: ranges of the staging file to write into the object
+	Ranges  []byte // encoded by fs: ranges to write into the object, from Version.Staging or, where that is "", with their bytes
 }
 
 // Intent is an object to delete once Due has passed and no live version refers to Key.

@@ -90,27 +90,6 @@ func (b *bench) fetch(ctx context.Context, t *target, path string) (time.Duratio
 // streamed is the file that is sent: made as it goes, so that reading a disk is not measured.
 func (b *bench) streamed() restop.File {
 	return restop.File{Size: int64(b.sizes.rest) * fsop.Block, Open: func() io.Reader {
-		return &blocks{pattern: b.pattern, n: b.sizes.rest}
+		return b.pattern.Reader(b.sizes.rest)
 	}}
-}
-
-// blocks reads the first blocks of a pattern.
-type blocks struct {
-	pattern *fsop.Pattern
-	n, i    int
-	rest    []byte
-}
-
-// Read gives the rest of a block, or the beginning of the next one.
-func (s *blocks) Read(p []byte) (int, error) {
-	if len(s.rest) == 0 {
-		if s.i == s.n {
-			return 0, io.EOF
-		}
-		s.rest = s.pattern.At(s.i)
-		s.i++
-	}
-	n := copy(p, s.rest)
-	s.rest = s.rest[n:]
-	return n, nil
 }

@@ -3,6 +3,7 @@ package fsop
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
 	"math/rand/v2"
 )
 
@@ -26,6 +27,30 @@ func NewPattern(seed uint64) *Pattern {
 func (p *Pattern) At(i int) []byte {
 	binary.LittleEndian.PutUint64(p.block, uint64(i))
 	return p.block
+}
+
+// Reader reads the first n blocks as a stream, which is what a program writes. It uses the pattern until its end.
+func (p *Pattern) Reader(n int) io.Reader { return &blocks{pattern: p, n: n} }
+
+// blocks reads a pattern.
+type blocks struct {
+	pattern *Pattern
+	n, i    int
+	rest    []byte
+}
+
+// Read gives the rest of a block, or the beginning of the next one.
+func (b *blocks) Read(p []byte) (int, error) {
+	if len(b.rest) == 0 {
+		if b.i == b.n {
+			return 0, io.EOF
+		}
+		b.rest = b.pattern.At(b.i)
+		b.i++
+	}
+	n := copy(p, b.rest)
+	b.rest = b.rest[n:]
+	return n, nil
 }
 
 // Is tells whether got is the i-th block.

@@ -17,31 +17,10 @@ import (
 	"tote/integration/bench/fsop"
 )
 
-// blocks reads a pattern as a stream, which is what a program writes into a mount.
-type blocks struct {
-	p    *fsop.Pattern
-	next int
-	end  int
-	rest []byte
-}
-
-func (b *blocks) Read(p []byte) (int, error) {
-	if len(b.rest) == 0 {
-		if b.next == b.end {
-			return 0, io.EOF
-		}
-		b.rest = b.p.At(b.next)
-		b.next++
-	}
-	n := copy(p, b.rest)
-	b.rest = b.rest[n:]
-	return n, nil
-}
-
 // Upload makes an object of n blocks with the SDK's uploader.
 func (c *Client) Upload(ctx context.Context, key string, p *fsop.Pattern, n int) (time.Duration, error) {
 	start := time.Now()
-	_, err := c.transfer.UploadObject(ctx, &transfermanager.UploadObjectInput{Bucket: &c.bucket, Key: &key, Body: &blocks{p: p, end: n}})
+	_, err := c.transfer.UploadObject(ctx, &transfermanager.UploadObjectInput{Bucket: &c.bucket, Key: &key, Body: p.Reader(n)})
 	return time.Since(start), err
 }
 
