@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
+	"sync/atomic"
 )
 
 // Limits of an XML request body. Honest ones are a few KiB and ten levels deep.
@@ -28,8 +30,51 @@ var (
 
 type guardedKey struct{}
 
-// guarded tells whether Guard has seen the request.
-func guarded(ctx context.Context) bool { return ctx.Value(guardedKey{}) != nil }
+// guarded is what Guard knows of the request's body, nil when it has not seen it.
+func guarded(ctx context.Context) *checked {
+	c, _ := ctx.Value(guardedKey{}).(*checked)
+	return c
+}
+
+// checked is an XML body that passed Guard. Requests with the same text share it, so that it is read once.
+type checked struct {
+	want atomic.Pointer[wanted] // what it means to a PROPFIND, once one has asked
+}
+
+// bodies remembers short bodies that passed: a client has a few, and sends them all the time.
+type bodies struct {
+	mu    sync.Mutex
+	known map[string]*checked // guarded by mu
+}
+
+const (
+	maxKnown     = 128     // bodies that are remembered
+	maxKnownBody = 2 << 10 // length of one
+)
+
+// check is checkXML for a body that may have been seen before.
+func (b *bodies) check(body []byte) (*checked, error) {
+	if len(body) > maxKnownBody {
+		return &checked{}, checkXML(body)
+	}
+	b.mu.Lock()
+	c := b.known[string(body)]
+	b.mu.Unlock()
+	if c != nil {
+		return c, nil
+	}
+	if err := checkXML(body); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.known == nil || len(b.known) == maxKnown {
+		b.known = map[string]*checked{}
+	}
+	c = &checked{}
+	b.known[string(body)] = c
+	return c, nil
+}
 
 // hasXMLBody lists the methods whose body is XML (or, for MKCOL, must be looked at before it is refused).
 func hasXMLBody(method string) bool {
@@ -44,12 +89,19 @@ func hasXMLBody(method string) bool {
 // 10,000 elements, a DTD, a namespace prefix bound to nothing, malformed text (400). It belongs before the login, because parsers behind it
 // recurse as deep as they are told to. What passes is handed to next as a body in memory; other methods are not touched.
 func Guard(next http.Handler) http.Handler {
+	known := &bodies{}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !hasXMLBody(r.Method) || guarded(r.Context()) {
+		if !hasXMLBody(r.Method) || guarded(r.Context()) != nil {
 			next.ServeHTTP(w, r)
 			return
 		}
 		body, err := readXMLBody(w, r)
+		c := &checked{}
+		if err == nil && len(body) > 0 && r.Method != "MKCOL" { // which refuses any body itself
+			if c, err = known.check(body); err != nil {
+				err = refuse(http.StatusBadRequest, "the XML body is not acceptable: "+err.Error())
+			}
+		}
 		if err != nil {
 			w.Header().Set("Connection", "close") // nobody reads the rest
 			var own *refusal
@@ -57,30 +109,32 @@ func Guard(next http.Handler) http.Handler {
 			writeError(w, own)
 			return
 		}
-		r = r.WithContext(context.WithValue(r.Context(), guardedKey{}, true))
+		r = r.WithContext(context.WithValue(r.Context(), guardedKey{}, c))
 		r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
 		next.ServeHTTP(w, r)
 	})
 }
 
-// readXMLBody reads and checks; its errors are refusals.
+// readXMLBody reads the body; its errors are refusals.
 func readXMLBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	tooLarge := refuse(http.StatusRequestEntityTooLarge, "the XML body is larger than 1 MiB")
-	if r.ContentLength > maxXMLBody {
+	var body []byte
+	var err error
+	switch {
+	case r.ContentLength > maxXMLBody:
 		return nil, tooLarge
+	case r.ContentLength >= 0:
+		body = make([]byte, r.ContentLength)
+		_, err = io.ReadFull(r.Body, body)
+	default:
+		body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxXMLBody))
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxXMLBody))
 	var tooLong *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLong):
 		return nil, tooLarge
 	case err != nil:
 		return nil, refuse(http.StatusBadRequest, "the body ended early")
-	case len(body) == 0 || r.Method == "MKCOL":
-		return body, nil
-	}
-	if err := checkXML(body); err != nil {
-		return nil, refuse(http.StatusBadRequest, "the XML body is not acceptable: "+err.Error())
 	}
 	return body, nil
 }

@@ -174,3 +174,36 @@ func FuzzCheckXML(f *testing.F) {
 		}
 	})
 }
+
+// What was let through once is let through again without a second look, and memory for that is bounded.
+func TestGuardRemembers(t *testing.T) {
+	var b bodies
+	first, err := b.check([]byte("<a/>"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := b.check([]byte("<a/>")); err != nil || again != first {
+		t.Errorf("the same body again: %p, %v, want %p", again, err, first)
+	}
+	for range 2 {
+		if _, err := b.check([]byte("<a>")); err == nil {
+			t.Error("a broken body passed")
+		}
+	}
+	for i := range 3 * maxKnown {
+		if _, err := b.check(fmt.Appendf(nil, "<a>%d</a>", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := b.check(fmt.Appendf(nil, "<a>%s</a>", strings.Repeat("x", maxKnownBody))); err != nil {
+		t.Fatal(err)
+	}
+	if len(b.known) > maxKnown {
+		t.Errorf("%d bodies are remembered", len(b.known))
+	}
+	for text := range b.known {
+		if len(text) > maxKnownBody {
+			t.Errorf("a body of %d bytes is remembered", len(text))
+		}
+	}
+}

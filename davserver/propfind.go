@@ -7,7 +7,7 @@ import (
 	"tote/fs"
 )
 
-// wanted is what a PROPFIND asks for.
+// wanted is what a PROPFIND asks for. It does not change once it was read.
 type wanted struct {
 	all     bool       // allprop; named are its <include>
 	names   bool       // propname
@@ -44,9 +44,25 @@ func (q *request) propfind() error {
 	return p.run(&cur, d)
 }
 
-// wanted reads the body; none means allprop.
+// wanted is what the request asks for. Another one with the same body may have been read before.
 func (q *request) wanted() (*wanted, error) {
-	w := &wanted{minimal: q.minimal()}
+	known := guarded(q.ctx)
+	w := known.want.Load()
+	if w == nil {
+		var err error
+		if w, err = q.readWanted(); err != nil {
+			return nil, err
+		}
+		known.want.Store(w)
+	}
+	own := *w
+	own.minimal = q.minimal()
+	return &own, nil
+}
+
+// readWanted reads the body; none means allprop.
+func (q *request) readWanted() (*wanted, error) {
+	w := &wanted{}
 	body, err := parseXML(q.r.Body)
 	if err != nil {
 		return nil, err

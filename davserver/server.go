@@ -44,7 +44,7 @@ func New(fsys *fs.FS, opts Options) http.Handler {
 // ServeHTTP makes sure that XML bodies were checked, whether or not Guard stands before the login.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = stay(r)
-	if !hasXMLBody(r.Method) || guarded(r.Context()) {
+	if !hasXMLBody(r.Method) || guarded(r.Context()) != nil {
 		h.serve(w, r)
 		return
 	}

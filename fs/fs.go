@@ -53,6 +53,7 @@ type FS struct {
 	staging   *staging
 	pieces    *pieces
 	hashers   chan struct{} // slots of sideHash
+	buffers   sync.Pool     // of *[copyBuffer]byte, for bodies
 	table     *openTable
 	sources   *sourceTable
 	events    broker
@@ -89,6 +90,7 @@ func Open(ctx context.Context, db *meta.DB, store objstore.Store, opts Options) 
 	f := &FS{db: db, store: store, opts: opts, log: opts.Logger}
 	f.remote = newRemote(store, opts)
 	f.hashers = make(chan struct{}, runtime.GOMAXPROCS(0))
+	f.buffers.New = func() any { return new([copyBuffer]byte) }
 	f.staging = newStaging(dir, opts.StagingMax)
 	if f.remote != nil {
 		f.queue = newQueue(f)

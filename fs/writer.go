@@ -262,7 +262,9 @@ const copyBuffer = 256 << 10
 
 // ReadFrom takes all bytes of r. When r fails, the Writer is spoilt: Commit refuses, so that a body that was cut off never becomes the file.
 func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
-	buf := make([]byte, copyBuffer)
+	b := w.f.buffers.Get().(*[copyBuffer]byte)
+	defer w.f.buffers.Put(b)
+	buf := b[:]
 	var total int64
 	for {
 		n, err := r.Read(buf)

@@ -94,7 +94,9 @@ func (w *Writer) hold(n int64) error {
 
 // overlay writes body into the file from off on.
 func (w *Writer) overlay(off int64, body io.Reader) (n int64, err error) {
-	buf := make([]byte, copyBuffer)
+	b := w.f.buffers.Get().(*[copyBuffer]byte)
+	defer w.f.buffers.Put(b)
+	buf := b[:]
 	for {
 		c, err := body.Read(buf)
 		if c > 0 {

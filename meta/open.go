@@ -39,6 +39,7 @@ type DB struct {
 	flush   *flusher
 	ckpt    *checkpointer
 	gather  gatherer
+	users   userCache
 
 	// mu is held for a whole writing transaction. It is taken before every other lock of the package.
 	mu       sync.Mutex

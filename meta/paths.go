@@ -1,6 +1,7 @@
 package meta
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -70,20 +71,22 @@ func (c *conn) namesUp(ino Ino) ([]string, error) {
 // missing part, with ENOENT, and at a node that has no entries, without an error: the caller decides what a symlink
 // in the middle means.
 func (db *DB) WalkPath(ctx context.Context, root Ino, parts []string) (walked []Attr, err error) {
-	err = db.view(ctx, func(c *conn) error {
+	err = db.glanceAll(ctx, func(c *conn) error {
 		walked = make([]Attr, 0, len(parts))
-		at, err := c.dir(root)
-		if err != nil {
-			return err
-		}
+		dir := root
 		for _, name := range parts {
-			if !at.IsDir() {
-				return nil
+			at, err := c.needChild(dir, name)
+			if err == syscall.ENOENT && dir == root {
+				_, derr := c.dir(root) // only directories have entries: the root needs a look only when nothing was found
+				err = cmp.Or(derr, err)
 			}
-			if at, err = c.needChild(at.Ino, name); err != nil {
+			if err != nil {
 				return err
 			}
-			walked = append(walked, at)
+			if walked = append(walked, at); !at.IsDir() {
+				return nil
+			}
+			dir = at.Ino
 		}
 		return nil
 	})

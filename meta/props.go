@@ -8,8 +8,12 @@ import (
 func scanProp(r row) Property { return Property{Space: r.text(0), Name: r.text(1), Value: r.text(2)} }
 
 // Props returns all properties of a node, ordered by space and name.
-func (db *DB) Props(ctx context.Context, ino Ino) ([]Property, error) {
-	return list(ctx, db, scanProp, "SELECT space, name, value FROM props WHERE ino = +? ORDER BY space, name", ino)
+func (db *DB) Props(ctx context.Context, ino Ino) (props []Property, err error) {
+	err = db.glance(ctx, func(c *conn) error {
+		props, err = collect(c, scanProp, "SELECT space, name, value FROM props WHERE ino = +? ORDER BY space, name", ino)
+		return err
+	})
+	return props, err
 }
 
 // PropsOf returns the properties in one space of many nodes. Nodes without any are not in the map.

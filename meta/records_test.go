@@ -254,3 +254,48 @@ func TestStats(t *testing.T) {
 		t.Errorf("stats are %+v, %v, want %+v", s, err, want)
 	}
 }
+
+// A user that was looked up is remembered until somebody changes one, whichever way.
+func TestUserIsForgotten(t *testing.T) {
+	db := newDB(t)
+	ctx := t.Context()
+	get := func() string {
+		u, err := db.GetUser(ctx, "t", "ann")
+		if err != nil {
+			return err.Error()
+		}
+		u.Roles[0] = "the caller's own" // results belong to the caller
+		return u.Hash
+	}
+	for i, d := range []Durability{Durable, Relaxed} {
+		hash := fmt.Sprint("hash ", i)
+		if err := db.PutUser(ctx, User{Tenant: "t", Name: "ann", Hash: hash, Roles: []string{"admin"}}, d); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if got := get(); got != hash {
+				t.Errorf("got %q, want %q", got, hash)
+			}
+		}
+	}
+	if u, err := db.GetUser(ctx, "t", "ann"); err != nil || u.Roles[0] != "admin" {
+		t.Errorf("roles %v, error %v", u.Roles, err)
+	}
+	if err := db.DeleteUser(ctx, "t", "ann", Relaxed); err != nil {
+		t.Fatal(err)
+	}
+	if got := get(); got != syscall.ENOENT.Error() {
+		t.Errorf("a deleted user: %s", got)
+	}
+}
+
+// A user that was read before a change is not remembered after it.
+func TestUserReadTooEarly(t *testing.T) {
+	var c userCache
+	_, _, changes := c.get("t", "ann")
+	c.forget()
+	c.put(User{Tenant: "t", Name: "ann", Hash: "old"}, changes)
+	if u, ok, _ := c.get("t", "ann"); ok {
+		t.Errorf("remembered %v", u)
+	}
+}

@@ -69,6 +69,7 @@ func (db *DB) TenantByName(ctx context.Context, name string) (tn Tenant, err err
 
 // DeleteTenant removes an empty tenant with its users, documents and locks. It is ENOENT when there is none and ENOTEMPTY while it has files.
 func (db *DB) DeleteTenant(ctx context.Context, name string, d Durability) error {
+	defer db.users.forget() // a trigger removes them
 	return db.updateAlone(ctx, d, func(t *tx) error {
 		tn, err := t.tenant(name)
 		if err != nil {

@@ -137,16 +137,32 @@ func (db *DB) read(ctx context.Context, fn func(*conn) error) error {
 // glance runs fn, a single statement or two, on the writer's connection when nobody writes at this instant: its pages are in memory, while a
 // reader reads again what any commit changed. Otherwise a reader does it, unless it would have to wait for the writer all the same.
 func (db *DB) glance(ctx context.Context, fn func(*conn) error) error {
+	if done, err := db.tryPeek(ctx, fn); done {
+		return err
+	}
+	return db.read(ctx, fn)
+}
+
+// glanceAll is glance for a few statements that must see the same state.
+func (db *DB) glanceAll(ctx context.Context, fn func(*conn) error) error {
+	if done, err := db.tryPeek(ctx, fn); done {
+		return err
+	}
+	return db.view(ctx, fn)
+}
+
+// tryPeek runs fn on the writer's connection, unless somebody uses it whom the caller need not wait for.
+func (db *DB) tryPeek(ctx context.Context, fn func(*conn) error) (done bool, err error) {
 	if ctx.Err() != nil {
-		return db.read(ctx, fn)
+		return false, nil
 	}
 	if db.gather.pending.Load() > 0 {
 		db.mu.Lock()
 	} else if !db.mu.TryLock() {
-		return db.read(ctx, fn)
+		return false, nil
 	}
 	defer db.mu.Unlock()
-	return db.peek(fn)
+	return true, db.peek(fn)
 }
 
 // peek runs fn on the writer's connection, which sees what is not committed. It needs mu.
@@ -180,12 +196,17 @@ func (db *DB) view(ctx context.Context, fn func(*conn) error) error {
 	})
 }
 
+// usable tells why nothing may be read, which is nil as a rule.
+func (db *DB) usable(ctx context.Context) error {
+	if db.closed.Load() {
+		return errClosed
+	}
+	return ctx.Err()
+}
+
 // reader waits for a free connection; Close keeps all of them.
 func (db *DB) reader(ctx context.Context) (*conn, error) {
-	if db.closed.Load() {
-		return nil, errClosed
-	}
-	if err := ctx.Err(); err != nil {
+	if err := db.usable(ctx); err != nil {
 		return nil, err
 	}
 	if err := db.settlePending(); err != nil {

@@ -49,7 +49,7 @@ func (db *DB) CurrentVersion(ctx context.Context, ino Ino) (v Version, err error
 // CurrentFile returns a node and its content from one moment. The version is zero when it never had one; a number that
 // nobody has is ENOENT.
 func (db *DB) CurrentFile(ctx context.Context, ino Ino) (a Attr, v Version, err error) {
-	err = db.read(ctx, func(c *conn) error {
+	err = db.glance(ctx, func(c *conn) error {
 		r, ok, err := c.one("SELECT "+attrCols+", "+versionCols+` FROM nodes n LEFT JOIN versions v ON v.id = n.version
 			WHERE n.ino = +?`, ino)
 		if err == nil && !ok {
