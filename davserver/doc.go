@@ -29,8 +29,7 @@
 //
 // A change answers 2xx only after the core committed it durably; a request that fails, or whose body ends early, changes nothing.
 // Preconditions (If-Match, If-None-Match, If-Unmodified-Since, If) are evaluated before the body is read, so that a client which waits for
-// "100 Continue" need not send it, and again inside the core's transaction, which is what counts, for all methods but MKCOL, LOCK and COPY of one
-// file. The order of refusals is syntax (400),
+// "100 Continue" need not send it, and again inside the core's transaction, which is what counts. The order of refusals is syntax (400),
 // login, conditions (412), locks (423); when an If header fails because the lock is somebody else's the answer is 423.
 //
 // Paths are decoded once. A name is any bytes but '/' and NUL, up to 255; "." and ".." are refused, in the URL, in Destination and in If.

@@ -31,7 +31,7 @@ var (
 
 // Mkdir makes a collection below an existing one.
 func (s *fileSystem) Mkdir(ctx context.Context, name string, _ os.FileMode) error {
-	_, err := s.q.h.fsys.MkdirPath(ctx, s.q.actor, name)
+	_, err := s.q.h.fsys.MkdirPath(ctx, s.q.actor, name, s.q.conds.cond())
 	return s.c.keep(err)
 }
 

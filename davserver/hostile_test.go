@@ -91,7 +91,7 @@ func (d *discard) Write(p []byte) (int, error) {
 func TestListingMemory(t *testing.T) {
 	fsys := openCore(t, t.TempDir())
 	a := fs.System("rdp", "dav")
-	_, err := fsys.MkdirPath(t.Context(), a, "/d")
+	_, err := fsys.MkdirPath(t.Context(), a, "/d", nil)
 	must(t, err)
 	w, err := fsys.NewWriter(t.Context(), a, fs.Target{Path: "/d/f"})
 	must(t, err)

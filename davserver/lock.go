@@ -35,7 +35,7 @@ func (q *request) lock() error {
 	if err != nil {
 		return err
 	}
-	l, err := q.h.fsys.AddLock(q.ctx, q.actor, want)
+	l, err := q.h.fsys.AddLock(q.ctx, q.actor, want, q.conds.cond())
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (s *lockSystem) Create(now time.Time, d webdav.LockDetails) (string, error)
 	}
 	l, err := s.q.h.fsys.AddLock(s.q.ctx, s.q.actor, fs.Lock{
 		Path: d.Root, Infinite: !d.ZeroDepth, Owner: d.OwnerXML, Expires: now.Add(ttl),
-	})
+	}, nil)
 	return l.Token, s.fail(err)
 }
 

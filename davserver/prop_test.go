@@ -211,7 +211,7 @@ func TestPropfindPages(t *testing.T) {
 	s := newShare(t)
 	const n = 2*listSize + 7
 	for i := range n {
-		_, err := s.fsys.MkdirPath(t.Context(), s.admin, fmt.Sprintf("/d%d", i))
+		_, err := s.fsys.MkdirPath(t.Context(), s.admin, fmt.Sprintf("/d%d", i), nil)
 		must(t, err)
 	}
 	got := s.want(207, "PROPFIND", "/dav/", "", "Depth: 1").body

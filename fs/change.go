@@ -28,13 +28,22 @@ func (c *Cond) attrCheck(at place) func(*Attr) error {
 	}
 }
 
+// need is attrCheck for a transaction about something else, or one that makes what is at the place.
+func (c *Cond) need(at place) meta.Precondition {
+	p := meta.Precondition{Parent: at.parent.Ino, Name: at.name, Check: c.attrCheck(at)}
+	if at.name == "" {
+		p.Ino = at.node.Ino
+	}
+	return p
+}
+
 // MkdirPath makes a directory; EEXIST when something is there.
-func (f *FS) MkdirPath(ctx context.Context, a *Actor, path string) (Info, error) {
-	info, err := f.mkdirPath(detach(ctx), a, path)
+func (f *FS) MkdirPath(ctx context.Context, a *Actor, path string, c *Cond) (Info, error) {
+	info, err := f.mkdirPath(detach(ctx), a, path, c)
 	return info, fail("mkdir", path, err)
 }
 
-func (f *FS) mkdirPath(ctx context.Context, a *Actor, path string) (Info, error) {
+func (f *FS) mkdirPath(ctx context.Context, a *Actor, path string, c *Cond) (Info, error) {
 	at, err := f.resolve(ctx, a, path, false)
 	if err != nil {
 		return Info{}, err
@@ -42,7 +51,7 @@ func (f *FS) mkdirPath(ctx context.Context, a *Actor, path string) (Info, error)
 	if at.node != nil {
 		return Info{}, syscall.EEXIST
 	}
-	attr, err := f.mknod(ctx, a, meta.CreateArgs{Parent: at.parent.Ino, Name: at.name, Mode: syscall.S_IFDIR | f.opts.DirMode})
+	attr, err := f.mknod(ctx, a, meta.CreateArgs{Parent: at.parent.Ino, Name: at.name, Mode: syscall.S_IFDIR | f.opts.DirMode, If: c.need(at)})
 	if err != nil {
 		return Info{}, err
 	}
@@ -64,7 +73,7 @@ func (f *FS) MkdirAll(ctx context.Context, a *Actor, path string) (Info, error) 
 		}
 		at += "/" + name
 		if info, err = f.Stat(ctx, a, at); errors.Is(err, syscall.ENOENT) {
-			info, err = f.MkdirPath(ctx, a, at)
+			info, err = f.MkdirPath(ctx, a, at, nil)
 		}
 		if errors.Is(err, syscall.EEXIST) { // somebody was faster
 			info, err = f.Stat(ctx, a, at)
@@ -212,11 +221,11 @@ func (f *FS) copyPath(ctx context.Context, a *Actor, oldPath, newPath string, ov
 		}
 	}
 	if to.node != nil && !isDir(*to.node) && !isDir(*from.node) {
-		return false, f.copyFile(ctx, a, *from.node, Target{Path: to.path})
+		return false, f.copyFile(ctx, a, *from.node, Target{Path: to.path}, c.need(from))
 	}
 	created, err := f.shareSettled(ctx, a, from, to, overwrite, recursive, c)
 	if !errors.Is(err, meta.ErrNotShared) {
 		return created, err
 	}
-	return f.copyBeside(ctx, a, from, to, overwrite, recursive)
+	return f.copyBeside(ctx, a, from, to, overwrite, recursive, c)
 }

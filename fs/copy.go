@@ -15,8 +15,8 @@ import (
 const copyPage = 256
 
 // copyBeside copies to a name nobody knows and moves the result to its place. The name is on record until then, so that a crash leaves
-// nothing visible.
-func (f *FS) copyBeside(ctx context.Context, a *Actor, from, to place, overwrite, recursive bool) (bool, error) {
+// nothing visible. c is decided on the source when the copy gets its name.
+func (f *FS) copyBeside(ctx context.Context, a *Actor, from, to place, overwrite, recursive bool, c *Cond) (bool, error) {
 	temp := ".tote-copy-" + newGUID()
 	dir := parentPath(to.path)
 	record := unfinished{Tenant: a.Tenant, Parent: to.parent.Ino, Name: temp}
@@ -28,13 +28,14 @@ func (f *FS) copyBeside(ctx context.Context, a *Actor, from, to place, overwrite
 			f.log.Warn("a finished copy stays on record until the next start", "err", err)
 		}
 	}()
-	c := copier{f: f, a: a, temp: dir + "/" + temp, final: to.path}
-	if err := c.node(ctx, *from.node, c.temp, to.name, recursive); err != nil {
+	made := copier{f: f, a: a, temp: dir + "/" + temp, final: to.path}
+	if err := made.node(ctx, *from.node, made.temp, to.name, recursive); err != nil {
 		f.dropCopy(ctx, a, dir+"/"+temp)
 		return false, err
 	}
 	args := meta.RenameArgs{
-		OldParent: to.parent.Ino, OldName: temp, NewParent: to.parent.Ino, NewName: to.name, Flags: meta.RenameNoReplace, Origin: a.Origin,
+		OldParent: to.parent.Ino, OldName: temp, NewParent: to.parent.Ino, NewName: to.name, Flags: meta.RenameNoReplace, If: c.need(from),
+		Origin: a.Origin,
 	}
 	if overwrite {
 		args.Flags = meta.RenameTree
@@ -125,7 +126,7 @@ func (c copier) node(ctx context.Context, src Attr, path, keyName string, recurs
 	case syscall.S_IFDIR:
 		return c.dir(ctx, src, path, recursive)
 	case syscall.S_IFREG:
-		return c.f.copyFile(ctx, c.a, src, Target{Path: path, keyName: keyName, shown: c.final + strings.TrimPrefix(path, c.temp)})
+		return c.f.copyFile(ctx, c.a, src, Target{Path: path, keyName: keyName, shown: c.final + strings.TrimPrefix(path, c.temp)}, meta.Precondition{})
 	case syscall.S_IFLNK:
 		return c.link(ctx, src, path)
 	}
@@ -134,7 +135,7 @@ func (c copier) node(ctx context.Context, src Attr, path, keyName string, recurs
 
 func (c copier) dir(ctx context.Context, src Attr, path string, recursive bool) error {
 	f, a := c.f, c.a
-	made, err := f.mkdirPath(ctx, a, path)
+	made, err := f.mkdirPath(ctx, a, path, nil)
 	if err != nil {
 		return err
 	}
@@ -171,8 +172,8 @@ func (c copier) link(ctx context.Context, src Attr, path string) error {
 }
 
 // copyFile copies the content and the properties of a file, the content by reference if possible.
-func (f *FS) copyFile(ctx context.Context, a *Actor, src Attr, t Target) error {
-	if done, err := f.shareFile(ctx, a, src, t); done || err != nil {
+func (f *FS) copyFile(ctx context.Context, a *Actor, src Attr, t Target, p meta.Precondition) error {
+	if done, err := f.shareFile(ctx, a, src, t, p); done || err != nil {
 		return err
 	}
 	r, err := f.openReader(ctx, a, Info{attr: src})
@@ -194,7 +195,7 @@ func (f *FS) copyFile(ctx context.Context, a *Actor, src Attr, t Target) error {
 	} else if _, err := w.ReadFrom(r); err != nil {
 		return err
 	}
-	_, _, err = w.Commit(ctx, CommitOptions{ExpectSize: r.Size(), Props: props, ClearSpaces: spacesOf(props), Mtime: src.Mtime})
+	_, _, err = w.Commit(ctx, CommitOptions{ExpectSize: r.Size(), Props: props, ClearSpaces: spacesOf(props), Mtime: src.Mtime, also: p})
 	return err
 }
 

@@ -101,7 +101,7 @@ func (f *FS) shareSettled(ctx context.Context, a *Actor, from, to place, overwri
 }
 
 // shareFile makes the content of a file that of the target, without moving bytes. ok is false, and nothing has happened, when that can't be.
-func (f *FS) shareFile(ctx context.Context, a *Actor, src Attr, t Target) (ok bool, err error) {
+func (f *FS) shareFile(ctx context.Context, a *Actor, src Attr, t Target, p meta.Precondition) (ok bool, err error) {
 	if f.describes() {
 		return false, nil
 	}
@@ -126,7 +126,7 @@ func (f *FS) shareFile(ctx context.Context, a *Actor, src Attr, t Target) (ok bo
 	if err != nil {
 		return false, err
 	}
-	args := w.args(ctx, CommitOptions{Props: props, ClearSpaces: spacesOf(props), Mtime: src.Mtime})
+	args := w.args(ctx, CommitOptions{Props: props, ClearSpaces: spacesOf(props), Mtime: src.Mtime, also: p})
 	args.GUID, args.Key, args.Sum, args.MD5, args.Object = newGUID(), v.Key, v.Sum, v.MD5, object
 	done, err := f.db.Commit(ctx, args, meta.Durable)
 	if err != nil && !errors.Is(err, meta.ErrNotFlushed) {

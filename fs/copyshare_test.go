@@ -61,7 +61,7 @@ func TestCopyShares(t *testing.T) {
 				keep := map[string]string{"/a": "/b", "/b": "/a", "/d/a": "/e/a", "/e/a": "/d/a"}[victim]
 				c.put("/a", old)
 				c.copy("/a", "/b")
-				must(c.MkdirPath(t.Context(), c.dav, "/d"))(t)
+				must(c.MkdirPath(t.Context(), c.dav, "/d", nil))(t)
 				c.put("/d/a", old)
 				c.copy("/d", "/e")
 				if !c.sameObject(victim, keep) {
@@ -94,7 +94,7 @@ func TestCopyOfOpenFile(t *testing.T) {
 	c.put("/a", old)
 	r := c.open("/a", syscall.O_RDONLY)
 	c.copy("/a", "/b")
-	must(c.MkdirPath(t.Context(), c.dav, "/d"))(t)
+	must(c.MkdirPath(t.Context(), c.dav, "/d", nil))(t)
 	ok(t, c.Rename(t.Context(), c.mount, RootIno, "a", must(c.Stat(t.Context(), c.dav, "/d"))(t).Ino(), "a", 0))
 	c.copy("/d", "/e")
 	if c.sameObject("/d/a", "/b") || c.sameObject("/d/a", "/e/a") {
@@ -135,7 +135,7 @@ func TestCopyAlias(t *testing.T) {
 func TestCopyRace(t *testing.T) {
 	c := newCore(t)
 	text := func(b byte) []byte { return bytes.Repeat([]byte{b}, 400<<10) }
-	must(c.MkdirPath(t.Context(), c.dav, "/d"))(t)
+	must(c.MkdirPath(t.Context(), c.dav, "/d", nil))(t)
 	must(0, c.putBytes("/d/f", text('a')))(t)
 	var wg sync.WaitGroup
 	for w := range 3 {

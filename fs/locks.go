@@ -93,13 +93,13 @@ func (f *FS) selectLocks(ctx context.Context, a *Actor, path string, want func(L
 }
 
 // AddLock takes a lock on l.Path. Token, Tenant, User and Created are set here; Expires, Infinite, Shared and Owner are the caller's. A lock
-// that excludes it is ErrLocked.
-func (f *FS) AddLock(ctx context.Context, a *Actor, l Lock) (Lock, error) {
-	got, err := f.addLock(detach(ctx), a, l)
+// that excludes it is ErrLocked. c is decided on what is at the path.
+func (f *FS) AddLock(ctx context.Context, a *Actor, l Lock, c *Cond) (Lock, error) {
+	got, err := f.addLock(detach(ctx), a, l, c)
 	return got, fail("lock", l.Path, err)
 }
 
-func (f *FS) addLock(ctx context.Context, a *Actor, l Lock) (Lock, error) {
+func (f *FS) addLock(ctx context.Context, a *Actor, l Lock, c *Cond) (Lock, error) {
 	if err := f.allow(a, accessCreate); err != nil {
 		return Lock{}, err
 	}
@@ -110,12 +110,20 @@ func (f *FS) addLock(ctx context.Context, a *Actor, l Lock) (Lock, error) {
 	if l.Path, err = CleanPath(l.Path); err != nil {
 		return Lock{}, err
 	}
+	var need meta.Precondition
+	if c != nil {
+		at, err := f.resolve(ctx, a, l.Path, true)
+		if err != nil {
+			return Lock{}, err
+		}
+		need = c.need(at)
+	}
 	l.Tenant, l.User, l.Created = t.ID, a.User, f.Now()
 	l.Token = "urn:uuid:" + uuid.NewString()
 	f.lockMu.Lock()
 	defer f.lockMu.Unlock()
 	f.noLocks.Delete(t.ID)
-	err = f.db.AddLock(ctx, l, func(existing []Lock) error {
+	err = f.db.AddLock(ctx, l, need, func(existing []Lock) error {
 		for _, o := range existing {
 			if o.Expires.After(l.Created) && overlap(o, l) && !(o.Shared && l.Shared) {
 				return ErrLocked

@@ -12,11 +12,11 @@ func TestLocksOnMount(t *testing.T) {
 	c := newCore(t)
 	locked := c.put("/locked", "old")
 	c.put("/free", "free")
-	must(c.MkdirPath(t.Context(), c.dav, "/dir"))(t)
+	must(c.MkdirPath(t.Context(), c.dav, "/dir", nil))(t)
 	inside := c.put("/dir/f", "old")
 	before := c.open("/locked", syscall.O_RDWR)
-	l := must(c.AddLock(t.Context(), c.dav, Lock{Path: "/locked", Expires: c.Now().Add(time.Hour)}))(t)
-	must(c.AddLock(t.Context(), c.dav, Lock{Path: "/dir", Infinite: true, Expires: c.Now().Add(time.Hour)}))(t)
+	l := must(c.AddLock(t.Context(), c.dav, Lock{Path: "/locked", Expires: c.Now().Add(time.Hour)}, nil))(t)
+	must(c.AddLock(t.Context(), c.dav, Lock{Path: "/dir", Infinite: true, Expires: c.Now().Add(time.Hour)}, nil))(t)
 	refused := func(what string, err error) {
 		t.Helper()
 		if Errno(err) != syscall.EBUSY || !errors.Is(err, ErrLocked) {

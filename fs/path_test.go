@@ -62,7 +62,7 @@ func TestAliasOfEveryVersionResolves(t *testing.T) {
 	if list, _, err := c.List(t.Context(), c.dav, "/", 0, 10); err != nil || len(list) != 1 {
 		t.Errorf("the file is listed %d times, %v", len(list), err)
 	}
-	must(c.MkdirPath(t.Context(), c.dav, "/d"))(t)
+	must(c.MkdirPath(t.Context(), c.dav, "/d", nil))(t)
 	if _, err := c.Stat(t.Context(), c.dav, "/d/bag@_@"+guids[0]+".png"); !errors.Is(err, syscall.ENOENT) {
 		t.Errorf("the alias resolves in another directory: %v", err)
 	}
@@ -213,7 +213,7 @@ func TestRightsOfHTTPActors(t *testing.T) {
 	for name, err := range map[string]error{
 		"write":  second(c.NewWriter(t.Context(), reader, Target{Path: "/a"})),
 		"create": second(c.NewWriter(t.Context(), reader, Target{Path: "/b"})),
-		"mkdir":  second(c.MkdirPath(t.Context(), reader, "/d")),
+		"mkdir":  second(c.MkdirPath(t.Context(), reader, "/d", nil)),
 		"remove": c.RemoveAll(t.Context(), reader, "/a", nil),
 		"move":   second(c.Move(t.Context(), reader, "/a", "/b", true, nil)),
 		"copy":   second(c.Copy(t.Context(), reader, "/a", "/b", true, true, nil)),

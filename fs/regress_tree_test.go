@@ -55,7 +55,7 @@ func TestRegressLockTakenDuringUpload(t *testing.T) {
 	w := must(c.NewWriter(t.Context(), c.dav, Target{Path: "/a"}))(t)
 	io.WriteString(w, "new")
 	other := &Actor{Tenant: "rdp", User: "other", Roles: []string{RoleEditor}, Origin: "dav"}
-	must(c.AddLock(t.Context(), other, Lock{Path: "/a", Expires: time.Now().Add(time.Hour)}))(t)
+	must(c.AddLock(t.Context(), other, Lock{Path: "/a", Expires: time.Now().Add(time.Hour)}, nil))(t)
 	_, _, err := w.Commit(t.Context(), CommitOptions{ExpectSize: -1})
 	if err == nil {
 		t.Error("a file that somebody else has locked was replaced")
@@ -68,12 +68,12 @@ func TestRegressLocksOfAnotherTenantVanish(t *testing.T) {
 	must(c.db.EnsureTenant(t.Context(), "second", 0o755, 0, 0, meta.Durable))(t)
 	b := System("second", "dav")
 	other := &Actor{Tenant: "second", User: "other", Roles: []string{RoleEditor}, Origin: "dav"}
-	must(c.AddLock(t.Context(), b, Lock{Path: "/a", Expires: time.Now().Add(time.Hour)}))(t)
-	if _, err := c.MkdirPath(t.Context(), other, "/a"); !errors.Is(err, ErrLocked) {
+	must(c.AddLock(t.Context(), b, Lock{Path: "/a", Expires: time.Now().Add(time.Hour)}, nil))(t)
+	if _, err := c.MkdirPath(t.Context(), other, "/a", nil); !errors.Is(err, ErrLocked) {
 		t.Fatal("control: ", err)
 	}
-	must(c.MkdirPath(t.Context(), c.dav, "/x"))(t) // in the first tenant, which has no locks
-	if _, err := c.MkdirPath(t.Context(), other, "/a"); !errors.Is(err, ErrLocked) {
+	must(c.MkdirPath(t.Context(), c.dav, "/x", nil))(t) // in the first tenant, which has no locks
+	if _, err := c.MkdirPath(t.Context(), other, "/a", nil); !errors.Is(err, ErrLocked) {
 		t.Errorf("the lock is not asked any more: %v", err)
 	}
 }

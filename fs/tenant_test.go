@@ -27,7 +27,7 @@ func TestRemoveTenant(t *testing.T) {
 			return a
 		}
 		a := fill()
-		must(c.AddLock(ctx, a, Lock{Path: "/d", Infinite: true, Expires: time.Now().Add(time.Hour)}))(t)
+		must(c.AddLock(ctx, a, Lock{Path: "/d", Infinite: true, Expires: time.Now().Add(time.Hour)}, nil))(t)
 		r := must(c.OpenReader(ctx, a, "/d/e/f"))(t)
 		if err := c.RemoveTenant(ctx, "acme"); Errno(err) != syscall.EBUSY {
 			t.Errorf("with an open file: %v", err)

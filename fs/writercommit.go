@@ -21,6 +21,8 @@ type CommitOptions struct {
 	ClearSpaces []string   // property spaces emptied before
 	Digests     string     // kept with the content, see SpaceDigests; "" for none
 	ExpectSize  int64      // what was announced; -1 = nothing was, else a difference is ErrShortBody
+
+	also meta.Precondition // on what the bytes are a copy of
 }
 
 // Commit makes the bytes the file's content: on nil they and the name survive power loss, and every later open on any face sees them. A
@@ -141,7 +143,7 @@ func (w *Writer) args(ctx context.Context, o CommitOptions) meta.CommitArgs {
 	uid, gid := f.owner(&w.a)
 	args := meta.CommitArgs{
 		Size: w.size, State: meta.StateStored, NoReplace: o.NoReplace, Props: w.props(o), ClearProps: o.ClearSpaces,
-		Mode: w.mode, UID: uid, GID: gid, Origin: w.a.Origin,
+		Mode: w.mode, UID: uid, GID: gid, If: o.also, Origin: w.a.Origin,
 	}
 	if o.Mtime != 0 {
 		args.Mtime = &o.Mtime

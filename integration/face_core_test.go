@@ -94,7 +94,7 @@ func (c *coreFace) Stat(path string) (Info, error) {
 
 // Mkdir implements Treer.
 func (c *coreFace) Mkdir(path string) error {
-	_, err := c.fs.MkdirPath(context.Background(), c.actor, path)
+	_, err := c.fs.MkdirPath(context.Background(), c.actor, path, nil)
 	return err
 }
 

@@ -34,6 +34,7 @@ type CreateArgs struct {
 	Target  string // of a symlink
 	Tmpfile bool   // no name: the node starts as an orphan of Parent's tenant (O_TMPFILE), Name is ignored
 	Origin  string
+	If      Precondition
 }
 
 // UnlinkArgs names an entry to remove, for Unlink and Rmdir.
@@ -97,6 +98,7 @@ type RenameArgs struct {
 	Flags     RenameFlags
 	Keep      func(Ino) bool
 	Check     func(src Attr, dst *Attr) error // dst is nil when the target is free
+	If        Precondition
 	Origin    string
 }
 
@@ -151,6 +153,7 @@ type CommitArgs struct {
 	AllowOrphan bool                  // a node without a name is fine
 	Expect      *int64                // the current version must be this one, else ESTALE
 	Check       func(cur *Attr) error // nil Attr: the file will be created
+	If          Precondition
 
 	GUID    string
 	Key     string

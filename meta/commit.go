@@ -21,6 +21,9 @@ func (db *DB) Commit(ctx context.Context, a CommitArgs, d Durability) (out Commi
 		if err != nil {
 			return err
 		}
+		if err := t.require(a.If); err != nil {
+			return err
+		}
 		if err := a.admit(to.node); err != nil {
 			return err
 		}

@@ -44,6 +44,9 @@ func (t *tx) create(a CreateArgs) (Attr, error) {
 	if err != nil {
 		return Attr{}, err
 	}
+	if err := t.require(a.If); err != nil {
+		return Attr{}, err
+	}
 	n := t.newNode(dir, a)
 	if a.Tmpfile {
 		return n, t.insertNode(n, 0, "")

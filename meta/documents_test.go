@@ -405,7 +405,7 @@ func TestDeleteTenant(t *testing.T) {
 		db.PutUser(t.Context(), User{Tenant: "acme", Name: "ann", Hash: "h"}, Relaxed),
 		db.PutToken(t.Context(), Token{Hash: []byte("h"), Tenant: "acme", User: "ann", Expires: time.Unix(9e9, 0)}, Relaxed),
 		db.PutBSO(t.Context(), BSO{Tenant: "acme", ID: "b", Doc: []byte("{}")}, nil, Relaxed),
-		db.AddLock(t.Context(), Lock{Token: "t", Tenant: tn.ID, Path: "/"}, nil, Relaxed),
+		db.AddLock(t.Context(), Lock{Token: "t", Tenant: tn.ID, Path: "/"}, Precondition{}, nil, Relaxed),
 		db.PatchProps(t.Context(), tn.Root, []Property{{"x", "y", "z"}}, nil, "", Relaxed),
 		db.AddRelations(t.Context(), []Relation{{"acme", m.ID, KindAsset, m.ID}}, Relaxed),
 	} {

@@ -186,14 +186,14 @@ func methods(t *testing.T) []method {
 		}},
 		{"no user", func(db *DB, _ func(string) Ino) error { return db.DeleteUser(ctx, "rdp", "u", Relaxed) }},
 		{"lock", func(db *DB, _ func(string) Ino) error {
-			return db.AddLock(ctx, Lock{Token: "t", Tenant: 1, Path: "/a", Infinite: true}, nil, Relaxed)
+			return db.AddLock(ctx, Lock{Token: "t", Tenant: 1, Path: "/a", Infinite: true}, Precondition{}, nil, Relaxed)
 		}},
 		{"lock that ends", func(db *DB, _ func(string) Ino) error {
 			return drop(db.RefreshLock(ctx, 1, "t", time.Unix(1, 0), Relaxed))
 		}},
 		{"ended lock", func(db *DB, _ func(string) Ino) error { return drop(db.ExpireLocks(ctx, time.Unix(2, 0), Relaxed)) }},
 		{"locks below", func(db *DB, _ func(string) Ino) error {
-			err := db.AddLock(ctx, Lock{Token: "u", Tenant: 1, Path: "/a/b"}, nil, Relaxed)
+			err := db.AddLock(ctx, Lock{Token: "u", Tenant: 1, Path: "/a/b"}, Precondition{}, nil, Relaxed)
 			return errors.Join(err, db.DeleteLocksUnder(ctx, 1, "/a", Relaxed))
 		}},
 		{"upload", func(db *DB, _ func(string) Ino) error {

@@ -88,8 +88,11 @@ func (db *DB) LocksNear(ctx context.Context, tenant int64, path string) ([]Lock,
 
 // AddLock adds a lock. The check sees the locks on its path, above it and below it that have not expired and may refuse. A zero Expires means
 // never.
-func (db *DB) AddLock(ctx context.Context, l Lock, check func(existing []Lock) error, d Durability) error {
+func (db *DB) AddLock(ctx context.Context, l Lock, p Precondition, check func(existing []Lock) error, d Durability) error {
 	return db.update(ctx, d, func(t *tx) error {
+		if err := t.require(p); err != nil {
+			return err
+		}
 		args, err := nearArgs(l.Tenant, t.now, l.Path)
 		if err != nil {
 			return err

@@ -13,7 +13,7 @@ func TestLocksNear(t *testing.T) {
 	all := []string{"/", "/a", "/a/b", "/a/b/c", "/a/b/c/d", "/a/b0", "/a/b!", "/a/bc", "/a/b\xff", "/a/\"b", "/b", "/a0", "/\xff/b"}
 	for _, p := range all {
 		l := Lock{Token: "t" + p, Tenant: 1, Path: p, Expires: time.Now().Add(time.Hour)}
-		if err := db.AddLock(t.Context(), l, nil, Relaxed); err != nil {
+		if err := db.AddLock(t.Context(), l, Precondition{}, nil, Relaxed); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -321,7 +321,7 @@ func writeFixture(t *testing.T, fixture string) {
 		db.SetXattr(t.Context(), f.Ino, "user.a", []byte("1"), 0, "", Relaxed),
 		db.PatchProps(t.Context(), f.Ino, []Property{{"", "user", `"u"`}}, nil, "", Relaxed),
 		db.PutBSO(t.Context(), BSO{Tenant: "rdp", ID: "b", Ino: f.Ino, Doc: []byte("{}")}, nil, Relaxed),
-		db.AddLock(t.Context(), Lock{Token: "t", Tenant: 1, Path: "/"}, nil, Relaxed),
+		db.AddLock(t.Context(), Lock{Token: "t", Tenant: 1, Path: "/"}, Precondition{}, nil, Relaxed),
 		db.BeginUpload(t.Context(), Upload{ID: "u", Key: "k"}, Relaxed),
 		db.PutSetting(t.Context(), "s", []byte("v"), Relaxed),
 		db.AddRelations(t.Context(), []Relation{{"rdp", m.ID, KindAddition, f.Ino}}, Relaxed),

@@ -87,17 +87,17 @@ func TestLocks(t *testing.T) {
 	l := Lock{
 		Token: "t1", Tenant: 1, Path: "/a", Infinite: true, Owner: "<o/>", User: "ann", Expires: now.Add(time.Minute), Created: now,
 	}
-	if err := db.AddLock(t.Context(), l, nil, Relaxed); err != nil {
+	if err := db.AddLock(t.Context(), l, Precondition{}, nil, Relaxed); err != nil {
 		t.Fatal(err)
 	}
-	wantErr(t, db.AddLock(t.Context(), l, nil, Relaxed), syscall.EEXIST)
-	err := db.AddLock(t.Context(), Lock{Token: "t2", Tenant: 1, Path: "/a"}, func(existing []Lock) error {
+	wantErr(t, db.AddLock(t.Context(), l, Precondition{}, nil, Relaxed), syscall.EEXIST)
+	err := db.AddLock(t.Context(), Lock{Token: "t2", Tenant: 1, Path: "/a"}, Precondition{}, func(existing []Lock) error {
 		wantEqual(t, "existing", existing, []Lock{l})
 		return errRefused
 	}, Relaxed)
 	wantErr(t, err, errRefused)
 	for i, path := range []string{"/a/b", "/ab", "/x"} {
-		if err := db.AddLock(t.Context(), Lock{Token: fmt.Sprint("p", i), Tenant: 1, Path: path, Shared: true}, nil, Relaxed); err != nil {
+		if err := db.AddLock(t.Context(), Lock{Token: fmt.Sprint("p", i), Tenant: 1, Path: path, Shared: true}, Precondition{}, nil, Relaxed); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -115,7 +115,7 @@ func TestLocks(t *testing.T) {
 	}
 	wantErr(t, db.DeleteLock(t.Context(), 1, "p1", Relaxed), syscall.ENOENT)
 	wantPaths(t, db, "/x")
-	if err := db.AddLock(t.Context(), l, nil, Relaxed); err != nil {
+	if err := db.AddLock(t.Context(), l, Precondition{}, nil, Relaxed); err != nil {
 		t.Fatal(err)
 	}
 	now = now.Add(time.Hour)

@@ -29,6 +29,9 @@ func (db *DB) Rename(ctx context.Context, a RenameArgs, d Durability) (out Renam
 				return err
 			}
 		}
+		if err := t.require(a.If); err != nil {
+			return err
+		}
 		out, err = t.rename(m)
 		return err
 	})

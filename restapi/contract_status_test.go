@@ -40,7 +40,7 @@ func newStage(t *testing.T) *stage {
 	}
 	for _, path := range []string{"/x/locked.txt", "/events/" + s.stuck + "/" + s.stuck} {
 		l := fs.Lock{Path: path, Expires: s.now().Add(time.Hour)}
-		if _, err := s.fs.AddLock(t.Context(), &fs.Actor{Tenant: "rdp", User: "root", Roles: users["root"], Origin: "dav"}, l); err != nil {
+		if _, err := s.fs.AddLock(t.Context(), &fs.Actor{Tenant: "rdp", User: "root", Roles: users["root"], Origin: "dav"}, l, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

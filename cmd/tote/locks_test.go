@@ -18,7 +18,7 @@ func TestLockCommands(t *testing.T) {
 	}
 	for _, token := range []string{"urn:uuid:one", "urn:uuid:two"} {
 		l := meta.Lock{Token: token, Tenant: tenant.ID, Path: "/dir/" + token[9:] + "\n", Infinite: true, User: "ann", Expires: time.Now().Add(time.Hour)}
-		if err := s.core.db.AddLock(t.Context(), l, nil, meta.Durable); err != nil {
+		if err := s.core.db.AddLock(t.Context(), l, meta.Precondition{}, nil, meta.Durable); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -47,7 +47,7 @@ func removed(t *testing.T, m *mount) (file, dir uint64) {
 	if err := put(t.Context(), m.fs, a, command{Path: "/gone.txt"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.fs.MkdirPath(t.Context(), a, "/gone"); err != nil {
+	if _, err := m.fs.MkdirPath(t.Context(), a, "/gone", nil); err != nil {
 		t.Fatal(err)
 	}
 	nodes := map[string]uint64{"/gone.txt": 0, "/gone": 0}

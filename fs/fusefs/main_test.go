@@ -159,7 +159,7 @@ func obey(ctx context.Context, core *fs.FS, srv *Server, tenant string, c comman
 			return reply{Data: b}
 		}
 	case "mkdir":
-		_, err = core.MkdirPath(ctx, a, c.Path)
+		_, err = core.MkdirPath(ctx, a, c.Path, nil)
 	case "rm":
 		err = core.RemoveAll(ctx, a, c.Path, nil)
 	case "mv":
