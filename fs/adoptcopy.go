@@ -106,7 +106,10 @@ func (f *FS) copyParts(ctx context.Context, multi objstore.Upload, src objstore.
 			off := int64(i) * step
 			call, cancel := f.bound(ctx, step)
 			defer cancel()
-			parts[i], errs[i] = multi.CopyPart(call, i+1, src.Key, off, min(step, src.Size-off))
+			errs[i] = f.guard("copy", func() (err error) {
+				parts[i], err = multi.CopyPart(call, i+1, src.Key, off, min(step, src.Size-off))
+				return err
+			})
 		})
 	}
 	group.Wait()

@@ -33,7 +33,11 @@ func (v *view) commitFar(ctx context.Context, o commitOptions) (changed bool, er
 	if !goes {
 		return false, v.flushed(ctx, o)
 	}
-	args, err := v.bring(ctx, s)
+	var args meta.CommitArgs
+	err = v.f.guard("commit", func() (err error) {
+		args, err = v.bring(ctx, s)
+		return err
+	})
 	args.Ino, args.Size, args.Mtime, args.AllowOrphan, args.Origin = v.ino, s.size, &s.mtime, true, originMount
 	return v.endCommit(ctx, args, storeError("commit", err), o)
 }

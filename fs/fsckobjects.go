@@ -126,7 +126,7 @@ func (c *checker) check(ctx context.Context, page []Version) error {
 		}
 		work.Go(func() {
 			defer func() { <-slots }()
-			problems[i] = c.f.checkVersion(ctx, v, c.o.Deep, c.listed.has(v.ID))
+			problems[i] = c.f.guard("fsck", func() error { return c.f.checkVersion(ctx, v, c.o.Deep, c.listed.has(v.ID)) })
 			c.step()
 		})
 	}

@@ -95,7 +95,7 @@ func (q *queue) run() {
 		if it == nil {
 			return
 		}
-		q.ended(it, q.send(ctx, it))
+		q.ended(it, q.f.guard("send", func() error { return q.send(ctx, it) }))
 	}
 }
 

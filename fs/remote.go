@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -40,7 +41,7 @@ func newRemote(store objstore.Store, o Options) *remote {
 	}
 	r := &remote{
 		limits: objstore.LimitsOf(store), perFile: o.Uploads, bufs: newSumBuffers(), uploads: map[*upload]bool{},
-		slots: make(chan struct{}, maxParallel), waiters: make(chan struct{}, maxParallel),
+		slots: make(chan struct{}, maxParallel), waiters: make(chan struct{}, maxParallel), tasks: tasks{log: o.Logger},
 	}
 	r.part = max(roundUp(max(o.PartSize, r.limits.MinPart)), blockSize)
 	r.part = max(min(r.part, roundDown(r.limits.MaxPart)), blockSize)
@@ -136,6 +137,7 @@ type objectName struct {
 
 // tasks are goroutines that nobody waits for until the core is closed.
 type tasks struct {
+	log    *slog.Logger
 	mu     sync.Mutex
 	ctx    context.Context // guarded by mu; nil once closed
 	cancel context.CancelFunc
@@ -154,7 +156,9 @@ func (t *tasks) run(fn func(context.Context)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if ctx := t.ctx; ctx != nil {
-		t.group.Go(func() { fn(ctx) })
+		t.group.Go(func() {
+			_ = Guard(t.log, "task", func() error { fn(ctx); return nil }) // a panic is in the log
+		})
 	}
 }
 

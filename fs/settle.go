@@ -136,7 +136,7 @@ func (s *settler) settle(ctx context.Context) error {
 	batch, trash := s.waiting, s.trash
 	s.waiting, s.trash = map[int64]settling{}, nil
 	s.mu.Unlock()
-	err := s.mark(ctx, batch)
+	err := s.f.guard("settle", func() error { return s.mark(ctx, batch) })
 	if err == nil {
 		err = s.f.db.Flush(ctx)
 	}

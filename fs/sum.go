@@ -33,15 +33,24 @@ const sumBatch = 200
 func (f *FS) sumLoop(ctx context.Context) {
 	tick := time.NewTicker(sumEvery)
 	defer tick.Stop()
+	f.sumAt(ctx, tick.C)
+}
+
+// sumAt is sumLoop with another clock.
+func (f *FS) sumAt(ctx context.Context, tick <-chan time.Time) {
 	skip := map[int64]bool{}
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-tick:
 		}
 		for more := true; more && ctx.Err() == nil; {
-			n, err := f.sumSome(ctx, skip)
+			n := 0
+			err := f.guard("checksums", func() (err error) {
+				n, err = f.sumSome(ctx, skip)
+				return err
+			})
 			if err != nil {
 				f.log.Warn("checksums could not be recorded; trying again", "err", err)
 			}

@@ -89,8 +89,10 @@ func (u *upload) send(ctx context.Context, s segment, e *edit) error {
 	}
 	var got part
 	err = u.f.remote.slot(ctx, func() error {
-		got, err = u.transfer(ctx, multi, s, e)
-		return err
+		return u.f.guard("send part", func() error {
+			got, err = u.transfer(ctx, multi, s, e)
+			return err
+		})
 	})
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -201,7 +203,11 @@ func (u *upload) begin(ctx context.Context) (objstore.Upload, error) {
 	u.opening = true
 	u.opens++
 	u.mu.Unlock()
-	multi, err := u.beginNow(ctx)
+	var multi objstore.Upload
+	err := u.f.guard("begin upload", func() (err error) {
+		multi, err = u.beginNow(ctx)
+		return err
+	})
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.opening, u.openErr = false, err

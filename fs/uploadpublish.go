@@ -48,10 +48,15 @@ func (u *upload) publish(ctx context.Context, size int64, e *edit) (published, e
 	if err := u.err(); err != nil {
 		return published{}, err
 	}
-	p, err := u.tryPublish(ctx, size, e)
+	var p published
+	try := func() (err error) {
+		p, err = u.tryPublish(ctx, size, e)
+		return err
+	}
+	err := u.f.guard("publish", try)
 	if errors.Is(err, objstore.ErrNotFound) || errors.Is(err, objstore.ErrPart) { // somebody has ended the upload: from the start
 		u.reset()
-		p, err = u.tryPublish(ctx, size, e)
+		err = u.f.guard("publish", try)
 	}
 	if err != nil {
 		u.settleFailure()

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"tote/fs"
 	"tote/meta"
 	"tote/restapi"
 )
@@ -54,7 +55,7 @@ func (j *jobs) sweep(ctx context.Context, rest *restapi.Handler, db *meta.DB) er
 // once runs f a single time. What it does not come to is done by gc.
 func (j *jobs) once(ctx context.Context, name string, f func(context.Context) error) {
 	j.work.Go(func() {
-		if err := f(ctx); err != nil && ctx.Err() == nil {
+		if err := fs.Guard(j.log, name, func() error { return f(ctx) }); err != nil && ctx.Err() == nil {
 			j.log.Warn("job of the start failed, gc makes up for it", "job", name, "error", err)
 		}
 	})
@@ -71,7 +72,7 @@ func (j *jobs) every(ctx context.Context, name string, period time.Duration, f f
 				return
 			case <-tick.C:
 			}
-			if err := f(ctx); err != nil && ctx.Err() == nil {
+			if err := fs.Guard(j.log, name, func() error { return f(ctx) }); err != nil && ctx.Err() == nil {
 				j.log.Error("background job failed", "job", name, "error", err)
 			}
 		}

@@ -52,6 +52,7 @@ type config struct {
 	AllowOther    bool
 	ReadOnly      bool
 	Debug         bool
+	Panics        bool   // requests of badUser panic
 	User          uint32 // uid and gid of the child, 0: as the test
 }
 
@@ -86,7 +87,7 @@ func runChild(conf string) error {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	srv, err := Mount(ctx, core, c.Dir, Options{
-		Tenant: c.Tenant, Source: c.Source, NoPassthrough: c.NoPassthrough, NoXattrs: c.NoXattrs, AllowOther: c.AllowOther, ReadOnly: c.ReadOnly, Debug: c.Debug, Logger: log,
+		Actor: c.actors(), Tenant: c.Tenant, Source: c.Source, NoPassthrough: c.NoPassthrough, NoXattrs: c.NoXattrs, AllowOther: c.AllowOther, ReadOnly: c.ReadOnly, Debug: c.Debug, Logger: log,
 	})
 	if err != nil {
 		return errors.Join(err, closeCore())
@@ -104,6 +105,20 @@ func runChild(conf string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	return errors.Join(srv.Unmount(ctx), closeCore())
+}
+
+// actors makes the actors of requests; nil leaves that to the mount.
+func (c config) actors() func(uid, gid uint32) *fs.Actor {
+	if !c.Panics {
+		return nil
+	}
+	normal := Options{Tenant: c.Tenant}.withDefaults().Actor
+	return func(uid, gid uint32) *fs.Actor {
+		if uid == badUser {
+			panic("boom")
+		}
+		return normal(uid, gid)
+	}
 }
 
 func answer(r reply) {
@@ -218,6 +233,8 @@ type child struct {
 	errs *safeBuffer
 	mu   sync.Mutex
 	done bool
+
+	panics bool // and shall
 }
 
 type safeBuffer struct {
@@ -262,7 +279,7 @@ func startChild(t *testing.T, c config) (*child, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ch := &child{t: t, dir: c.Dir, data: c.Data, errs: &safeBuffer{}}
+	ch := &child{t: t, dir: c.Dir, data: c.Data, errs: &safeBuffer{}, panics: c.Panics}
 	ch.cmd = exec.Command(os.Args[0], "-test.run=^$")
 	ch.cmd.Env = append(os.Environ(), childEnv+"="+string(conf), "GORACE=atexit_sleep_ms=0")
 	ch.cmd.Stderr = ch.errs
@@ -371,7 +388,7 @@ func (c *child) stop() {
 	if c.t.Failed() || err != nil {
 		c.t.Logf("child: %v\n%s", err, c.errs)
 	}
-	if strings.Contains(c.errs.String(), "panicked") || strings.Contains(c.errs.String(), "DATA RACE") {
+	if strings.Contains(c.errs.String(), "panicked") && !c.panics || strings.Contains(c.errs.String(), "DATA RACE") {
 		c.t.Errorf("child: %s", c.errs)
 	}
 }

@@ -26,7 +26,7 @@ type Rule struct {
 	Do  Action
 }
 
-// Action is what happens to a call: Fail, Lose, Delay, Block, Cut.
+// Action is what happens to a call: Fail, Lose, Delay, Block, Cut, Panic.
 type Action struct {
 	verdict
 	wait func(context.Context) error
@@ -59,6 +59,11 @@ func Delay(d time.Duration) Action {
 			return ctx.Err()
 		}
 	}}
+}
+
+// Panic panics with text.
+func Panic(text string) Action {
+	return Action{verdict: pass(), wait: func(context.Context) error { panic(text) }}
 }
 
 // Block holds the call back until the channel is closed, or until its context ends.
