@@ -19,6 +19,7 @@ need gio gvfs
 need dbus-run-session dbus
 [ -e /usr/lib/gvfs/gvfsd-dav ] || [ -e /usr/libexec/gvfsd-dav ] || missing+=(gvfs-backends)
 /usr/bin/python3 -c 'import azure.storage.blob' 2>/dev/null || missing+=(python3-azure-storage)
+/usr/bin/python3 -c 'import webdav3.client' 2>/dev/null || missing+=(python3-webdavclient)
 if [ ${#missing[@]} -gt 0 ]; then
 	scripts/need.sh "${missing[@]}" || {
 		echo "missing: ${missing[*]}" >&2
