@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 
 	"tote/fs"
 )
@@ -19,7 +20,7 @@ const (
 func fillAttr(a *fs.Attr, out *fuse.Attr) {
 	out.Ino = uint64(a.Ino)
 	out.Size = uint64(a.Size)
-	out.Blocks = uint64(a.Size+blockSize-1) / blockSize
+	out.Blocks = blocks(a)
 	out.Atime, out.Atimensec = splitTime(a.Atime)
 	out.Mtime, out.Mtimensec = splitTime(a.Mtime)
 	out.Ctime, out.Ctimensec = splitTime(a.Ctime)
@@ -29,6 +30,9 @@ func fillAttr(a *fs.Attr, out *fuse.Attr) {
 	out.Rdev = a.Rdev
 	out.Blksize = ioSize
 }
+
+// blocks is st_blocks: as if there were no holes.
+func blocks(a *fs.Attr) uint64 { return uint64(a.Size+blockSize-1) / blockSize }
 
 // splitTime gives seconds since 1970, negative before that, and the nanoseconds after them.
 func splitTime(ns int64) (sec uint64, nsec uint32) {
@@ -127,6 +131,42 @@ func (m *mount) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut
 	return m.attrOut(actor, in.NodeId, &a, since, out)
 }
 
+// Statx is statx(2) for more than GETATTR tells: when the node was made.
+func (m *mount) Statx(_ <-chan struct{}, in *fuse.StatxIn, out *fuse.StatxOut) fuse.Status {
+	var basic fuse.AttrOut
+	since := m.now()
+	actor := m.actor(&in.InHeader)
+	a, err := m.fs.GetAttr(m.base, actor, m.nodes.ino(in.NodeId))
+	if err != nil {
+		return m.nodeStatus("statx", &in.InHeader, err)
+	}
+	if status := m.attrOut(actor, in.NodeId, &a, since, &basic); status != fuse.OK {
+		return status
+	}
+	out.AttrValid, out.AttrValidNsec = basic.AttrValid, basic.AttrValidNsec
+	fillStatx(&a, &out.Statx)
+	return fuse.OK
+}
+
+// fillStatx is fillAttr for statx.
+func fillStatx(a *fs.Attr, out *fuse.Statx) {
+	out.Mask = unix.STATX_BASIC_STATS | unix.STATX_BTIME
+	out.Ino = uint64(a.Ino)
+	out.Size = uint64(a.Size)
+	out.Blocks = blocks(a)
+	out.Blksize = ioSize
+	out.Mode = uint16(a.Mode)
+	out.Nlink = a.Nlink
+	out.Uid, out.Gid = a.UID, a.GID
+	out.RdevMajor, out.RdevMinor = unix.Major(uint64(a.Rdev)), unix.Minor(uint64(a.Rdev))
+	out.Atime, out.Btime, out.Ctime, out.Mtime = statxTime(a.Atime), statxTime(a.Btime), statxTime(a.Ctime), statxTime(a.Mtime)
+}
+
+func statxTime(ns int64) fuse.SxTime {
+	sec, nsec := splitTime(ns)
+	return fuse.SxTime{Sec: sec, Nsec: nsec}
+}
+
 // SetAttr is chmod, chown, utimensat, truncate and ftruncate.
 func (m *mount) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOut) fuse.Status {
 	since := m.now()
@@ -134,8 +174,8 @@ func (m *mount) SetAttr(_ <-chan struct{}, in *fuse.SetAttrIn, out *fuse.AttrOut
 	ctx, cancel := m.saving()
 	defer cancel()
 	s := attrChange(in, m.fs.Now())
-	if in.Valid&fuse.FATTR_KILL_SUIDGID != 0 {
-		if err := m.dropPrivileges(ctx, actor, ino, &s); err != nil {
+	if in.Valid&fuse.FATTR_KILL_SUIDGID != 0 || s == (fs.SetAttr{}) {
+		if err := m.dropPrivileges(ctx, &in.InHeader, ino, &s); err != nil {
 			return m.nodeStatus("setattr", &in.InHeader, err)
 		}
 	}

@@ -59,7 +59,7 @@ func (m *mount) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse
 		return staleNode
 	}
 	if priv && in.Mode&fuse.OPEN_KILL_SUIDGID != 0 {
-		m.killPrivileges(ctx, actor, of.node)
+		m.killPrivileges(ctx, &in.InHeader, of.node)
 	}
 	m.opened(of, flags, false, out)
 	return fuse.OK
@@ -179,8 +179,8 @@ func (m *mount) create(op string, in *fuse.CreateIn, out *fuse.CreateOut, mk mak
 		m.moveNode(node)
 	}
 	if p.priv && in.OpenFlags&fuse.OPEN_KILL_SUIDGID != 0 && a.Mode&permBits != in.Mode&permBits {
-		m.killPrivileges(ctx, actor, of.node)
-		a.Mode = withoutPrivileges(a.Mode)
+		m.killPrivileges(ctx, &in.InHeader, of.node)
+		a.Mode = withoutPrivileges(a.Mode, member(&in.InHeader, a.GID))
 	}
 	m.opened(of, flags, of.h.Version() == 0, &out.OpenOut)
 	m.entry(actor, &a, since, &out.EntryOut)

@@ -37,7 +37,7 @@ func (m *mount) Write(_ <-chan struct{}, in *fuse.WriteIn, data []byte) (uint32,
 		return 0, m.status("write", of.ino, err)
 	}
 	if in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0 && m.io.privileged(of.node) {
-		m.killPrivileges(ctx, of.actor, of.node)
+		m.killPrivileges(ctx, &in.InHeader, of.node)
 	}
 	return uint32(n), fuse.OK
 }

@@ -148,9 +148,12 @@ func TestWithoutPrivileges(t *testing.T) {
 	for mode, want := range map[uint32]uint32{
 		0o4755: 0o755, 0o2755: 0o755, 0o6777: 0o777, 0o2644: 0o2644, 0o4644: 0o644, 0o1777: 0o1777, 0o644: 0o644,
 	} {
-		if got := withoutPrivileges(mode); got != want {
+		if got := withoutPrivileges(mode, true); got != want {
 			t.Errorf("%o becomes %o, want %o", mode, got, want)
 		}
+	}
+	if got := withoutPrivileges(0o2644, false); got != 0o644 {
+		t.Errorf("somebody who is not in the group leaves %o", got)
 	}
 	if privileged(syscall.S_IFDIR | 0o2755) {
 		t.Error("a setgid directory has nothing to clear")

@@ -30,9 +30,6 @@ func (m *mount) Writev(<-chan struct{}, *fuse.WriteIn, [][]byte) (uint32, fuse.S
 	return 0, fuse.ENOSYS
 }
 
-// Statx: GETATTR tells the kernel what it keeps.
-func (m *mount) Statx(<-chan struct{}, *fuse.StatxIn, *fuse.StatxOut) fuse.Status { return fuse.ENOSYS }
-
 // Ioctl knows no command. ENOTTY is what programs expect that try one.
 func (m *mount) Ioctl(<-chan struct{}, *fuse.IoctlIn, []byte, *fuse.IoctlOut, []byte) fuse.Status {
 	return fuse.Status(syscall.ENOTTY)
