@@ -76,7 +76,7 @@ var blobErrnos = map[syscall.Errno]*blobProblem{
 	syscall.EFBIG:        blobTooLarge,
 	syscall.ENOSPC:       blobNoSpace,
 	syscall.EDQUOT:       blobNoSpace,
-	syscall.EROFS:        blobBusy,
+	syscall.EROFS:        {http.StatusForbidden, "AuthorizationFailure", "this server is read-only"},
 	syscall.EAGAIN:       blobBusy,
 	syscall.EMFILE:       blobBusy,
 	syscall.ETIMEDOUT:    blobBusy,

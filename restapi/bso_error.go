@@ -73,7 +73,7 @@ var bsoErrnos = map[syscall.Errno]*bsoProblem{
 	syscall.EFBIG:        bsoStoring("the file is too large"),
 	syscall.ENOSPC:       bsoStoring("there is no space left"),
 	syscall.EDQUOT:       bsoStoring("the quota is used up"),
-	syscall.EROFS:        bsoStoring("this server is read-only at present"),
+	syscall.EROFS:        bsoStoring("this server is read-only"),
 	syscall.EAGAIN:       bsoStoring("the server is busy, try again"),
 	syscall.EMFILE:       bsoStoring("the server is busy, try again"),
 	syscall.ETIMEDOUT:    bsoStoring("the storage did not answer in time, try again"),

@@ -69,7 +69,7 @@ var c8yErrnos = map[syscall.Errno]*c8yProblem{
 	syscall.EFBIG:        c8yTooLarge,
 	syscall.ENOSPC:       {http.StatusInsufficientStorage, "general/Insufficient Storage", "there is no space left"},
 	syscall.EDQUOT:       {http.StatusInsufficientStorage, "general/Insufficient Storage", "the quota is used up"},
-	syscall.EROFS:        {http.StatusServiceUnavailable, "general/internalError", "this server is read-only at present"},
+	syscall.EROFS:        {http.StatusForbidden, "security/Forbidden", "this server is read-only"},
 	syscall.EAGAIN:       {http.StatusServiceUnavailable, "general/internalError", "the server is busy, try again"},
 	syscall.EMFILE:       {http.StatusServiceUnavailable, "general/internalError", "the server is busy, try again"},
 	syscall.ETIMEDOUT:    {http.StatusServiceUnavailable, "general/internalError", "the storage did not answer in time, try again"},

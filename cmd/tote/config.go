@@ -39,6 +39,7 @@ type Config struct {
 	TLSCert       string
 	TLSKey        string
 	InsecureBasic bool
+	ReadOnly      bool // nobody changes anything, on any face
 	AllowOther    bool
 	NoPassthrough bool
 	UID, GID      uint32
@@ -114,6 +115,9 @@ func (c *Config) checkFaces() error {
 	}
 	if c.Remote.Writeback && c.Mount == "" {
 		return usagef("--writeback needs --mount: other faces wait for uploads")
+	}
+	if c.Remote.Writeback && c.ReadOnly {
+		return usagef("--writeback with --read-only has nothing to write")
 	}
 	if c.Remote.DirectURLs && !c.HTTP() {
 		return usagef("--direct-urls needs --listen")

@@ -71,7 +71,7 @@ func checkFUSE() error {
 // data directory, so that df shows where the bytes are and tote umount finds the server.
 func mountOn(ctx context.Context, f *fs.FS, cfg *Config, log *slog.Logger) (*mountFace, error) {
 	srv, err := fusefs.Mount(ctx, f, cfg.Mount, fusefs.Options{
-		Tenant: cfg.tenant(), Source: cfg.Data, AllowOther: cfg.AllowOther, NoPassthrough: cfg.NoPassthrough, Logger: log,
+		Tenant: cfg.tenant(), Source: cfg.Data, ReadOnly: cfg.ReadOnly, AllowOther: cfg.AllowOther, NoPassthrough: cfg.NoPassthrough, Logger: log,
 	})
 	if err != nil {
 		return nil, withCode(exitMount, err)

@@ -40,7 +40,7 @@ func openCore(ctx context.Context, cfg *Config, d *dataDir, store objstore.Store
 	if _, err := db.EnsureTenant(ctx, defaultTenant, rootMode, cfg.UID, cfg.GID, meta.Durable); err != nil {
 		return nil, fmt.Errorf("tenant %s: %w", defaultTenant, err)
 	}
-	o := fs.Options{Staging: d.file(stagingDir), Logger: log, UID: cfg.UID, GID: cfg.GID}
+	o := fs.Options{Staging: d.file(stagingDir), Logger: log, UID: cfg.UID, GID: cfg.GID, ReadOnly: cfg.ReadOnly}
 	if c.ref.remote() {
 		if c.cache, err = openCache(cfg, d, c.store, log, s); err != nil {
 			return nil, err

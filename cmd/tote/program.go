@@ -153,7 +153,7 @@ func (p *Program) openAdmin(context.Context) error {
 
 func (p *Program) startJobs(context.Context) error {
 	p.closers.push("uploads", p.drainUploads)
-	j := newJobs(p.core, p.rest, p.Log)
+	j := newJobs(p.core, p.chores(), p.Log)
 	p.closers.push("background jobs", j.Stop)
 	return nil
 }
@@ -225,7 +225,18 @@ func (p *Program) openREST(ctx context.Context) error {
 			return tenantOptions(ctx, p.core.db, tenant)
 		},
 	})
+	if p.Config.ReadOnly {
+		return nil
+	}
 	return p.rest.Tidy(ctx, true)
+}
+
+// chores is the REST face for the jobs that tidy up behind its clients, nil where nothing is changed.
+func (p *Program) chores() *restapi.Handler {
+	if p.Config.ReadOnly {
+		return nil
+	}
+	return p.rest
 }
 
 // maxDrafts is how many bytes all uploads in pieces may hold together.
@@ -233,11 +244,15 @@ const maxDrafts = 4 << 30
 
 // stores lends the database to the REST face.
 func (p *Program) stores() (restapi.Stores, error) {
-	d := documents{p.core.db}
 	drafts, err := fs.OpenDrafts(p.data.file(draftsDir), maxDrafts)
-	return restapi.Stores{
-		Documents: d, Objects: d, Relations: d, Events: d, Partials: d, Drafts: drafts, Accounts: p.sessions(),
-	}, err
+	s := restapi.Stores{Drafts: drafts, Accounts: p.sessions()}
+	d := documents{p.core.db}
+	s.Documents, s.Objects, s.Relations, s.Events, s.Partials = d, d, d, d, d
+	if p.Config.ReadOnly {
+		d := frozen{d}
+		s.Documents, s.Objects, s.Relations, s.Events = d, d, d, d
+	}
+	return s, err
 }
 
 func (p *Program) sessions() sessions {
