@@ -108,6 +108,9 @@ func (f *FS) xattrViews(ctx context.Context, ino Ino) (map[string]string, error)
 	if v.Sum != "" {
 		views["checksum"] = v.Sum
 	}
+	if views[PropObjectKey] == "" { // nobody gave it one: the name by which all faces find it
+		views[PropObjectKey] = ObjectName(v)
+	}
 	return views, nil
 }
 
