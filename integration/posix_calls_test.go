@@ -59,3 +59,20 @@ func nativeDir(t testing.TB) string {
 	}
 	return dir
 }
+
+// TestPosixTables crosses calls, kinds of files, directories and users.
+func TestPosixTables(t *testing.T) {
+	needRoot(t)
+	s := startServer(t, withArgs("--allow-other"))
+	tested, native := filepath.Join(s.mnt, "posix"), nativeDir(t)
+	check(t, os.Mkdir(tested, 0o755))
+	each := 9
+	switch {
+	case soak(t) > 0:
+		each = 1
+	case brief():
+		each = 29
+	}
+	t.Run("one name", func(t *testing.T) { posix.Matrix(t, native, tested, each, true) })
+	t.Run("two names", func(t *testing.T) { posix.Pairs(t, native, tested, each) })
+}

@@ -57,7 +57,7 @@ func TestPrivilegesAreCleared(t *testing.T) {
 			"truncate -s 1 %s":     {0o6777, 0o777},
 			"printf xy 1<> %s":     {0o4777, 0o777},
 			"cat %s >/dev/null":    {0o6777, 0o6777},
-			"printf x >> %s; true": {0o2767, 0o2767},
+			"printf x >> %s; true": {0o2767, 0o767}, // not a member of its group
 		} {
 			name := fmt.Sprintf("f%o-%d", change.mode, len(script))
 			write(t, c.path(name), []byte("content"))
