@@ -45,8 +45,8 @@ func readOnlyMount(t *testing.T, d string) {
 	}
 	var st unix.Statfs_t
 	check(t, unix.Statfs(d, &st))
-	if st.Flags&unix.ST_RDONLY == 0 {
-		t.Errorf("statfs shows flags %x, without ST_RDONLY", st.Flags)
+	if want := int64(unix.ST_RDONLY | unix.ST_NOATIME); st.Flags&want != want {
+		t.Errorf("statfs shows flags %x, without %x", st.Flags, want)
 	}
 	for what, c := range map[string]struct{ got, want error }{
 		"open for reading":           {open("f", unix.O_RDONLY), nil},

@@ -116,13 +116,17 @@ func (o Options) fuseOptions(onPanic func(any) fuse.Status) *fuse.MountOptions {
 	if !o.passthrough() {
 		mo.DisabledCapabilities = fuse.CAP_PASSTHROUGH
 	}
+	// Reading does not mark the time of access, and programs that look at the mount are told.
 	if os.Geteuid() == 0 {
 		mo.DirectMountStrict = true
-		mo.DirectMountFlags = syscall.MS_NOSUID | syscall.MS_NODEV
+		mo.DirectMountFlags = syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOATIME
 		if o.ReadOnly {
 			mo.DirectMountFlags |= syscall.MS_RDONLY
 		}
-	} else if o.ReadOnly {
+		return mo
+	}
+	mo.Options = append(mo.Options, "noatime") // fusermount3 knows it as an option
+	if o.ReadOnly {
 		mo.Options = append(mo.Options, "ro")
 	}
 	return mo
