@@ -158,7 +158,8 @@ func (v *view) soil() {
 }
 
 func (v *view) commitFrozen(ctx context.Context, s stamp, o commitOptions) error {
-	if o.durable {
+	together := o.durable && v.grown()
+	if o.durable && !together {
 		if err := v.syncWork(); err != nil {
 			return err
 		}
@@ -166,6 +167,12 @@ func (v *view) commitFrozen(ctx context.Context, s stamp, o commitOptions) error
 	args, err := v.commitArgs(ctx, s)
 	if err != nil {
 		return err
+	}
+	if together {
+		if err := v.adoptCommit(ctx, args, commitOptions{last: o.last}); err != nil {
+			return err
+		}
+		return v.syncBase(ctx)
 	}
 	return v.adoptCommit(ctx, args, o)
 }
@@ -176,7 +183,7 @@ func (v *view) commitArgs(ctx context.Context, s stamp) (meta.CommitArgs, error)
 	key, err := v.newKey(ctx, guid)
 	args := meta.CommitArgs{
 		Ino: v.ino, Expect: &v.base.ID, GUID: guid, Key: key, Size: s.size, Mtime: &s.mtime,
-		State: meta.StateStaged, Staging: v.work.name, AllowOrphan: true, Origin: originMount,
+		State: meta.StateStaged, Staging: v.work.name, Firm: min(v.work.firm, s.size), AllowOrphan: true, Origin: originMount,
 	}
 	if v.base.ID != 0 && v.work.isOf(v.base) {
 		args.Drop = v.base.ID
@@ -299,15 +306,24 @@ func (v *view) copyBase(ctx context.Context, off, n int64) error {
 // syncWork makes the bytes of the work file and its name in staging durable.
 func (v *view) syncWork() error {
 	w, start := v.work, time.Now()
-	err := dataSync(w.file)
-	v.quick.Store(time.Since(start) < quickSync)
-	if err != nil || w.named {
-		return err
+	before, err := stampOf(w.file)
+	if err == nil {
+		err = dataSync(w.file)
 	}
-	err = v.f.staging.syncDir()
-	w.named = err == nil
+	v.quick.Store(time.Since(start) < quickSync)
+	if err == nil && !w.named {
+		err = v.f.staging.syncDir()
+		w.named = err == nil
+	}
+	if err == nil {
+		w.firm = before.size
+	}
 	return err
 }
+
+// grown tells whether the commit of a durable content goes on top of one in the same file that is on the disk. Then bytes and row may be flushed at
+// the same time: when the power fails between the two, what was there before is found all the same (Version.Firm).
+func (v *view) grown() bool { return v.base.Synced && v.work.kernel && v.work.isOf(v.base) }
 
 // syncBase makes an unchanged file durable: what was committed without a flush is flushed now.
 func (v *view) syncBase(ctx context.Context) error {
@@ -315,13 +331,13 @@ func (v *view) syncBase(ctx context.Context) error {
 		return v.f.db.Flush(ctx)
 	}
 	if v.work != nil && v.work.full && v.work.isOf(v.base) {
-		if err := v.syncWork(); err != nil {
+		row := v.f.db.BeginFlush()
+		if err := errors.Join(v.syncWork(), row(ctx)); err != nil {
 			return err
 		}
 	} else if err := v.f.syncVersion(ctx, v.base, v.src); err != nil {
 		return err
-	}
-	if err := v.f.db.Flush(ctx); err != nil {
+	} else if err := v.f.db.Flush(ctx); err != nil {
 		return err
 	}
 	v.mu.Lock()

@@ -59,6 +59,13 @@ func (f *FS) recoverStaged(ctx context.Context, v meta.Version) error {
 		return err
 	}
 	defer old.Close()
+	st, err := old.Stat()
+	if err != nil {
+		return err
+	}
+	if v, err = f.cutVersion(ctx, v, st.Size()); err != nil {
+		return err
+	}
 	twin, name, err := f.staging.create()
 	if err != nil {
 		return err
@@ -78,11 +85,32 @@ func (f *FS) recoverStaged(ctx context.Context, v meta.Version) error {
 	return f.settler.publish(ctx, &v)
 }
 
+// cutVersion takes from a version the end that its file has lost when the power failed: the bytes of a close that no fsync followed, as on any local
+// file system. What an fsync had brought to the disk must be there.
+func (f *FS) cutVersion(ctx context.Context, v meta.Version, size int64) (meta.Version, error) {
+	if size >= v.Size {
+		return v, nil
+	}
+	if v.Synced || size < v.Firm {
+		return v, errShort
+	}
+	attr, err := f.db.GetAttr(ctx, v.Ino)
+	if err != nil {
+		return v, err
+	}
+	f.log.Warn("the power failed before the end of a closed file was on the disk; the file ends there now", "ino", v.Ino, "key", v.Key, "size", v.Size, "left", size)
+	done, err := f.db.Commit(ctx, meta.CommitArgs{
+		Ino: v.Ino, Expect: &v.ID, GUID: v.GUID, Key: v.Key, Size: size, Mtime: &attr.Mtime, State: meta.StateStaged, Staging: v.Staging,
+		Firm: v.Firm, AllowOrphan: true, Drop: v.ID, Origin: originMount,
+	}, meta.Relaxed)
+	return done.Version, err
+}
+
 // recoverPublished checks a version whose file has left staging.
 func (f *FS) recoverPublished(ctx context.Context, v meta.Version) error {
 	info, err := f.store.Stat(ctx, v.Key)
-	if err == nil && info.Size < v.Size {
-		err = errShort
+	if err == nil {
+		v, err = f.cutVersion(ctx, v, info.Size)
 	}
 	if err != nil {
 		return err

@@ -200,6 +200,49 @@ func TestSettleMarksAsStored(t *testing.T) {
 	c.fsckClean()
 }
 
+// TestPowerLossCutsOnlyWhatNoSyncCovered has a power loss take the end of a staging file, whose row is on the disk because somebody else has waited
+// for a flush.
+func TestPowerLossCutsOnlyWhatNoSyncCovered(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		syncs      []bool // of "abcd", "efgh", "ijkl": fsync, or only a close
+		left       int64
+		want       string
+		cantBeRead bool
+	}{
+		{name: "nothing was synced", syncs: []bool{false, false, false}, left: 5, want: "abcde"},
+		{name: "the first was synced", syncs: []bool{true, false, false}, left: 4, want: "abcd"},
+		{name: "two were synced", syncs: []bool{true, true, false}, left: 10, want: "abcdefghij"},
+		{name: "everything is there", syncs: []bool{true, true, false}, left: 12, want: "abcdefghijkl"},
+		{name: "the disk has lost what was synced", syncs: []bool{true, true, false}, left: 7, cantBeRead: true},
+		{name: "the disk has lost what was synced last", syncs: []bool{true, false, true}, left: 9, cantBeRead: true},
+		{name: "in the middle of a sync the row was faster", syncs: []bool{true, true}, left: 5, want: "abcde"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			core := newCore(t)
+			h := core.create("log")
+			for i, sync := range c.syncs {
+				core.write(h, int64(4*i), []string{"abcd", "efgh", "ijkl"}[i])
+				if sync {
+					ok(t, h.Sync(t.Context(), true))
+				} else {
+					ok(t, h.Flush(t.Context()))
+				}
+			}
+			ok(t, os.Truncate(core.staging.path(h.v.work.name), c.left))
+			core = core.kill()
+			got, err := core.slurp("/log")
+			if got != c.want || (err != nil) != c.cantBeRead {
+				t.Errorf("read %q, %v", got, err)
+			}
+			if !c.cantBeRead {
+				core.fsckClean()
+				core.noOrphans()
+			}
+		})
+	}
+}
+
 func TestDamageIsAnErrorNeverZeros(t *testing.T) {
 	c := newCore(t)
 	c.put("/a", strings.Repeat("x", 10_000))

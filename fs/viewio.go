@@ -115,6 +115,7 @@ func (v *view) truncate(ctx context.Context, size int64) error {
 				return err
 			}
 		}
+		w.firm = min(w.firm, size)
 		if !w.full {
 			w.written.cut(size)
 			w.baseLen = min(w.baseLen, size)

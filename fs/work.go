@@ -23,6 +23,7 @@ type work struct {
 	held    int64   // bytes reserved in staging
 	was     bool    // was the file of a committed version
 	named   bool    // its name in staging is on the disk
+	firm    int64   // bytes from the start that were flushed to the disk
 	up      *upload // to a remote store
 }
 

@@ -160,6 +160,7 @@ type CommitArgs struct {
 	Size    int64
 	State   State
 	Staging string
+	Firm    int64 // bytes from the start that are on the disk
 	Redo    *Redo // BaseKey and Ranges of a StateRedo version
 	Object  Object
 	Sum     string

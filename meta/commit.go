@@ -90,7 +90,7 @@ func (a CommitArgs) admit(n Attr) error {
 func (t *tx) commit(a CommitArgs, to target, d Durability) (out Committed, err error) {
 	out.Version = Version{
 		ID: t.newVersion(), GUID: a.GUID, Key: a.Key, Size: a.Size, State: a.State, Staging: a.Staging, Sum: a.Sum, MD5: a.MD5,
-		Created: t.now, Synced: d == Durable,
+		Created: t.now, Synced: d == Durable, Firm: a.Firm,
 	}
 	out.Name, out.Created = to.name, to.node.Ino == 0
 	op := opUpdate
@@ -220,9 +220,9 @@ func (t *tx) dropVersion(a CommitArgs, ino Ino) error {
 
 // insertVersion adds the row, and the record without which a StateRedo version could not be finished after a crash.
 func (t *tx) insertVersion(v Version, redo *Redo) error {
-	err := t.run(`INSERT INTO versions (id, ino, state, size, created, synced, kh, gh, guid, key, staging, sum, md5)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		v.ID, v.Ino, v.State, v.Size, v.Created, v.Synced, keyPlace(v.Key), extraPlace(v.GUID, v.Key), v.GUID, v.Key, v.Staging,
+	err := t.run(`INSERT INTO versions (id, ino, state, size, created, synced, firm, kh, gh, guid, key, staging, sum, md5)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		v.ID, v.Ino, v.State, v.Size, v.Created, v.Synced, v.Firm, keyPlace(v.Key), extraPlace(v.GUID, v.Key), v.GUID, v.Key, v.Staging,
 		v.Sum, v.MD5)
 	if err != nil || v.State != StateRedo || redo == nil {
 		return err

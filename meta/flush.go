@@ -41,6 +41,17 @@ func newFlusher(wal *os.File, o Options) *flusher {
 // committed counts a commit and returns its number, to be waited for.
 func (f *flusher) committed() uint64 { return f.commit.Add(1) }
 
+// begin has what was committed flushed soon.
+func (f *flusher) begin() {
+	if f.off {
+		return
+	}
+	select {
+	case f.wake <- struct{}{}:
+	default: // the goroutine has been told
+	}
+}
+
 // wait returns when commit n is on disk, or when no flush can be trusted any more.
 func (f *flusher) wait(ctx context.Context, n uint64) error {
 	for !f.off {
@@ -48,10 +59,7 @@ func (f *flusher) wait(ctx context.Context, n uint64) error {
 		if done || err != nil {
 			return err
 		}
-		select {
-		case f.wake <- struct{}{}:
-		default: // the goroutine has been told
-		}
+		f.begin()
 		select {
 		case <-round:
 		case <-f.ended:
@@ -144,13 +152,18 @@ func dataSync(f *os.File) error {
 }
 
 // Flush returns when everything that was committed before is on disk.
-func (db *DB) Flush(ctx context.Context) error {
+func (db *DB) Flush(ctx context.Context) error { return db.BeginFlush()(ctx) }
+
+// BeginFlush begins to bring to the disk what was committed before, and returns the wait for its end.
+func (db *DB) BeginFlush() (wait func(context.Context) error) {
 	if db.closed.Load() {
-		return errClosed
+		return func(context.Context) error { return errClosed }
 	}
 	db.refillReserve()
 	if err := db.settlePending(); err != nil {
-		return wrap(err)
+		return func(context.Context) error { return wrap(err) }
 	}
-	return db.flush.wait(ctx, db.flush.commit.Load())
+	n := db.flush.commit.Load()
+	db.flush.begin()
+	return func(ctx context.Context) error { return db.flush.wait(ctx, n) }
 }

@@ -45,8 +45,9 @@ func (db *DB) RedoOf(ctx context.Context, version int64) (r Redo, o Object, err 
 			err = syscall.ENOENT
 		}
 		if err == nil {
-			r = Redo{Version: scanVersion(found), BaseKey: found.text(11), Ranges: found.bytes(12)}
-			o = Object{ETag: found.text(13), Blocks: found.bytes(14), Sums: found.bytes(15)}
+			rest := found[versionLen:]
+			r = Redo{Version: scanVersion(found), BaseKey: rest.text(0), Ranges: rest.bytes(1)}
+			o = Object{ETag: rest.text(2), Blocks: rest.bytes(3), Sums: rest.bytes(4)}
 		}
 		return err
 	})

@@ -79,7 +79,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ path, want string }{
-		{newer, "schema 9, this program knows up to 7"},
+		{newer, "schema 9, this program knows up to 8"},
 		{newer, newer},
 		{garbage, garbage},
 		{filepath.Join(t.TempDir(), "none", "tote.db"), "no such file"},
@@ -242,9 +242,9 @@ func TestCloseWithWaitingReader(t *testing.T) {
 // TestFixture opens a database of every released schema. TOTE_WRITE_FIXTURE=1 writes the one of this schema.
 func TestFixture(t *testing.T) {
 	if os.Getenv("TOTE_WRITE_FIXTURE") != "" {
-		writeFixture(t, filepath.Join("testdata", "schema-v7.db"))
+		writeFixture(t, filepath.Join("testdata", "schema-v8.db"))
 	}
-	for _, name := range []string{"schema-v1.db", "schema-v2.db", "schema-v3.db", "schema-v4.db", "schema-v5.db", "schema-v6.db", "schema-v7.db"} {
+	for _, name := range []string{"schema-v1.db", "schema-v2.db", "schema-v3.db", "schema-v4.db", "schema-v5.db", "schema-v6.db", "schema-v7.db", "schema-v8.db"} {
 		t.Run(name, func(t *testing.T) { openFixture(t, filepath.Join("testdata", name)) })
 	}
 }

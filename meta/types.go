@@ -61,6 +61,7 @@ type Version struct {
 	MD5     string // 32 hex digits, "" while not computed
 	Created int64  // ns
 	Synced  bool   // bytes and row were flushed to disk when the version was committed
+	Firm    int64  // bytes from the start that a power loss can't take although it is not Synced
 }
 
 // Object is what is known of a version's object in a store that is not local, beside its key and size. The zero value is nothing.

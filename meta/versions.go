@@ -6,12 +6,15 @@ import (
 )
 
 // versionCols are the columns that scanVersion reads; the table is called v.
-const versionCols = `v.id, v.ino, v.state, v.size, v.created, v.synced, v.guid, v.key, v.staging, v.sum, v.md5`
+const versionCols = `v.id, v.ino, v.state, v.size, v.created, v.synced, v.firm, v.guid, v.key, v.staging, v.sum, v.md5`
+
+// versionLen is the number of versionCols, where the columns of a join go on.
+const versionLen = 12
 
 func scanVersion(r row) Version {
 	return Version{
 		ID: r.int(0), Ino: Ino(r.int(1)), State: State(r.int(2)), Size: r.int(3), Created: r.int(4), Synced: r.bool(5),
-		GUID: r.text(6), Key: r.text(7), Staging: r.text(8), Sum: r.text(9), MD5: r.text(10),
+		Firm: r.int(6), GUID: r.text(7), Key: r.text(8), Staging: r.text(9), Sum: r.text(10), MD5: r.text(11),
 	}
 }
 
@@ -121,7 +124,7 @@ func (db *DB) Pending(ctx context.Context) (staged []Version, redos []Redo, err 
 			return err
 		}
 		redos, err = collect(c, func(r row) Redo {
-			return Redo{Version: scanVersion(r), BaseKey: r.text(11), Ranges: r.bytes(12)}
+			return Redo{Version: scanVersion(r), BaseKey: r.text(versionLen), Ranges: r.bytes(versionLen + 1)}
 		}, "SELECT "+versionCols+`, r.base_key, r.ranges FROM redos r CROSS JOIN versions v ON v.id = r.version
 			WHERE v.state = 3 ORDER BY v.id`)
 		return err
