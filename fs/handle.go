@@ -40,14 +40,7 @@ func (f *FS) openIno(ctx context.Context, a *Actor, ino Ino, flags int, through 
 		}
 	}
 	e := f.table.hold(ino)
-	attr, err := f.db.GetAttr(ctx, ino)
-	if err == nil {
-		err = openable(attr)
-	}
-	var h *Handle
-	if err == nil {
-		h, err = f.attach(ctx, a, e, attr, flags, through, false)
-	}
+	h, err := f.attach(ctx, a, e, nil, flags, through)
 	if err != nil {
 		f.letGo(e)
 		return nil, err
@@ -68,9 +61,9 @@ func openable(attr Attr) error {
 	return syscall.ENXIO
 }
 
-// attach makes a handle on the node's view, and the view when there is none; fresh says that the file was just made and has no content. On
+// attach makes a handle on the node's view, and the view when there is none; fresh are the attributes of a file that was just made, nil for any other. On
 // success the handle owns the caller's hold on e.
-func (f *FS) attach(ctx context.Context, a *Actor, e *openIno, attr Attr, flags int, through, fresh bool) (*Handle, error) {
+func (f *FS) attach(ctx context.Context, a *Actor, e *openIno, fresh *Attr, flags int, through bool) (*Handle, error) {
 	trunc := flags&syscall.O_TRUNC != 0
 	writable := flags&syscall.O_ACCMODE != syscall.O_RDONLY || trunc
 	e.mu.Lock()
@@ -78,17 +71,23 @@ func (f *FS) attach(ctx context.Context, a *Actor, e *openIno, attr Attr, flags 
 	for trunc && e.view != nil && e.view.frozen { // what is being committed must not be cut
 		e.idle.Wait()
 	}
-	v := e.view
+	var c content
 	var err error
+	if fresh != nil {
+		c.attr = *fresh
+	} else if c, err = f.content(ctx, e); err != nil {
+		return nil, err
+	}
+	v := e.view
 	switch {
 	case v == nil:
-		v, err = f.newView(ctx, e, attr, viewOptions{writable: writable, trunc: trunc, through: through, fresh: fresh})
+		v, err = f.newView(ctx, e, c, viewOptions{writable: writable, trunc: trunc, through: through})
 	case writable && v.through && v.readOnly():
-		err = v.thaw(ctx, attr.Mtime)
+		err = v.thaw(ctx, c.attr.Mtime)
 	case writable:
 		err = v.unshare()
 	}
-	if err == nil && trunc && !fresh {
+	if err == nil && trunc && fresh == nil {
 		err = f.cutToZero(ctx, a, v)
 	}
 	if err != nil {
@@ -153,7 +152,7 @@ func (f *FS) Create(ctx context.Context, a *Actor, parent Ino, name string, mode
 // openNew opens a node that was just made, which spares asking the database for it.
 func (f *FS) openNew(ctx context.Context, a *Actor, attr Attr, name string, flags int, through bool) (*Handle, error) {
 	e := f.table.hold(attr.Ino)
-	h, err := f.attach(ctx, a, e, attr, flags&^syscall.O_TRUNC, through, true)
+	h, err := f.attach(ctx, a, e, &attr, flags&^syscall.O_TRUNC, through)
 	if err != nil {
 		f.letGo(e)
 		return nil, err

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tote/meta"
 	"tote/objstore"
 )
@@ -23,8 +25,9 @@ type source struct {
 	layer   *layer      // what lies over the object
 	refs    int         // guarded by sourceTable.mu
 
-	mu   sync.RWMutex // readers share it for one read or one chunk; swap takes it alone
-	file *os.File     // nil: read through the store; guarded by mu
+	mu      sync.RWMutex // readers share it for one read or one chunk; swap takes it alone
+	file    *os.File     // nil: read through the store; guarded by mu
+	swapped bool         // file is a copy; guarded by mu
 }
 
 // sourceTable shares sources by version id.
@@ -327,6 +330,20 @@ func (s *source) swap(file *os.File, patience time.Duration) error {
 	if s.file != nil {
 		s.file.Close()
 	}
-	s.file = file
+	s.file, s.swapped = file, true
 	return nil
+}
+
+// dup is another descriptor of the object's file; nil when the source has none or a copy.
+func (s *source) dup() (*os.File, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.file == nil || s.swapped {
+		return nil, nil
+	}
+	fd, err := unix.FcntlInt(s.file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "dup", Path: s.file.Name(), Err: err}
+	}
+	return os.NewFile(uintptr(fd), s.file.Name()), nil
 }

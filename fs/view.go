@@ -5,7 +5,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 )
 
 // view is what all open handles of one file on the mount see together (POSIX: one file, one view). It is a base, the version it
@@ -59,28 +58,40 @@ type Backing struct {
 type viewOptions struct {
 	writable, trunc bool // access of the first handle
 	through         bool // the kernel can work on a local file
-	fresh           bool // the file was just made: there is no version to look for
 }
 
-// newView makes the view of a file that nobody has open on the mount; the caller holds e.mu. attr may be older than that: another face may have
-// published a version since.
-func (f *FS) newView(ctx context.Context, e *openIno, attr Attr, o viewOptions) (*view, error) {
+// content is what the database says of a file that is opened.
+type content struct {
+	attr   Attr
+	base   Version // ID 0: it has no bytes yet
+	shared bool    // the object is that of other files, too
+}
+
+// content looks a file up; the caller holds e.mu, so that no other face publishes a version meanwhile. Where there is a view it knows the content itself.
+func (f *FS) content(ctx context.Context, e *openIno) (c content, err error) {
+	if e.view != nil {
+		c.attr, err = f.db.GetAttr(ctx, e.ino)
+	} else {
+		c.attr, c.base, c.shared, err = f.db.OpenFile(ctx, e.ino)
+	}
+	if err == nil {
+		err = openable(c.attr)
+	}
+	return c, err
+}
+
+// newView makes the view of a file that nobody has open on the mount; the caller holds e.mu.
+func (f *FS) newView(ctx context.Context, e *openIno, c content, o viewOptions) (*view, error) {
+	attr := c.attr
 	tenant, err := f.tenantName(ctx, attr.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	v := &view{f: f, e: e, ino: attr.Ino, tenant: tenant, parent: attr.Parent}
+	v := &view{f: f, e: e, ino: attr.Ino, tenant: tenant, parent: attr.Parent, base: c.base}
 	v.mode.Store(attr.Mode)
 	v.thawed = sync.NewCond(&v.wmu)
 	if f.remote != nil { // the core has to see what is written, to send it
 		o.through = false
-	}
-	if !o.fresh {
-		base, err := f.db.CurrentVersion(ctx, attr.Ino)
-		if ignore(err, syscall.ENODATA) != nil {
-			return nil, err
-		}
-		v.base = base
 	}
 	if o.writable && o.through && (o.trunc || v.base.Size == 0) {
 		return v, v.startEmpty(attr.Mtime)
@@ -91,7 +102,7 @@ func (f *FS) newView(ctx context.Context, e *openIno, attr Attr, o viewOptions) 
 	if err := v.openBase(ctx); err != nil {
 		return nil, err
 	}
-	if !o.writable && o.through && f.thaws {
+	if !o.writable && o.through && f.thaws && !c.shared { // a writer who comes later must not get a shared object
 		return v, v.startReading(ctx)
 	}
 	return v, nil
@@ -115,16 +126,16 @@ func (v *view) startEmpty(mtime int64) error {
 	return nil
 }
 
-// startReading lets the kernel read the object of the base itself, if it is a local file. The view opens it for itself: the source may be on a
-// copy that was made for other readers.
+// startReading lets the kernel read the object of the base itself, if it is a local file. The view has a descriptor of its own, and opens the object
+// again where the source is on a copy that was made for other readers.
 func (v *view) startReading(ctx context.Context) error {
 	if v.src == nil {
 		return nil
 	}
-	if shared, err := v.f.shared(ctx, v.base); err != nil || shared { // a writer who comes later must not get it
-		return err
+	file, err := v.src.dup()
+	if file == nil && err == nil {
+		file, err = v.f.openVersion(ctx, v.base)
 	}
-	file, err := v.f.openVersion(ctx, v.base)
 	if err != nil || file == nil {
 		return err
 	}

@@ -334,6 +334,16 @@ func TestIntents(t *testing.T) {
 	}
 }
 
+// wantOpen wants what OpenFile says to be what the other queries say.
+func wantOpen(t *testing.T, db *DB, ino Ino, shared bool) {
+	t.Helper()
+	a, v, is, err := db.OpenFile(t.Context(), ino)
+	attr, version, err2 := db.CurrentFile(t.Context(), ino)
+	if err != nil || err2 != nil || a != attr || v != version || is != shared {
+		t.Errorf("open says %+v, %+v, %v, %v, want %+v, %+v, %v, %v", a, v, is, err, attr, version, shared, err2)
+	}
+}
+
 // Two files may share an object: it is kept until the last one lets go.
 func TestSharedKey(t *testing.T) {
 	db := newDB(t)
@@ -341,6 +351,10 @@ func TestSharedKey(t *testing.T) {
 	commit(t, db, RootIno, "b", "shared")
 	commit(t, db, RootIno, "a", "other")
 	wantEqual(t, "intents", intents(t, db), nil)
+	c := commit(t, db, RootIno, "c", "shared")
+	wantOpen(t, db, c.Attr.Ino, true)
+	commit(t, db, RootIno, "c", "own")
+	wantOpen(t, db, c.Attr.Ino, false)
 	if _, err := db.Unlink(t.Context(), UnlinkArgs{Parent: RootIno, Name: "b"}, Relaxed); err != nil {
 		t.Fatal(err)
 	}

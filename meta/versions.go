@@ -67,6 +67,24 @@ func (db *DB) CurrentFile(ctx context.Context, ino Ino) (a Attr, v Version, err 
 	return a, v, err
 }
 
+// OpenFile is CurrentFile with what an open has to know: whether the object in the store belongs to other files as well.
+func (db *DB) OpenFile(ctx context.Context, ino Ino) (a Attr, v Version, shared bool, err error) {
+	err = db.glance(ctx, func(c *conn) error {
+		r, ok, err := c.one("SELECT "+attrCols+", "+versionCols+`, EXISTS (SELECT 1 FROM versions o
+				WHERE o.kh = v.kh AND o.kh <> 0 AND o.key = v.key AND o.state <> 4 AND v.state = 2 LIMIT 1 OFFSET 1)
+			FROM nodes n LEFT JOIN versions v ON v.id = n.version WHERE n.ino = +?`, ino)
+		if err == nil && !ok {
+			err = syscall.ENOENT
+		}
+		if err != nil {
+			return err
+		}
+		a, v, shared = scanAttr(r), scanVersion(r[attrLen:]), r.bool(attrLen+versionLen)
+		return nil
+	})
+	return a, v, shared, err
+}
+
 // VersionByID returns one version, or ENOENT.
 func (db *DB) VersionByID(ctx context.Context, id int64) (v Version, err error) {
 	err = db.read(ctx, func(c *conn) error {
