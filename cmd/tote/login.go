@@ -72,7 +72,7 @@ func newLogin(users userStore, tenant string) (*login, error) {
 		tenant:   tenant,
 		verified: expirable.NewLRU[[32]byte, struct{}](verifiedMax, nil, verifiedTTL),
 		failures: newBackoff(time.Now),
-		slots:    make(chan struct{}, min(runtime.GOMAXPROCS(0), hashSlots)),
+		slots:    make(chan struct{}, min(runtime.NumCPU(), hashSlots)),
 		dummy:    dummy,
 	}
 	rand.Read(l.key[:])
