@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"runtime"
 	"time"
 
 	"github.com/minio/crc64nvme"
+	"golang.org/x/sys/unix"
 
 	"tote/meta"
 )
@@ -70,7 +72,11 @@ func (f *FS) sumSome(ctx context.Context, skip map[int64]bool) (int, error) {
 		if skip[v.ID] || ctx.Err() != nil {
 			continue
 		}
-		sum, err := f.sumVersion(ctx, v)
+		var sum string
+		var err error
+		if bug := f.quietly("checksum", func() { sum, err = f.sumVersion(ctx, v) }); bug != nil {
+			return done, bug
+		}
 		if err != nil {
 			skip[v.ID] = true
 			f.log.Warn("an object can't be read; run tote fsck", "key", v.Key, "err", err)
@@ -82,6 +88,22 @@ func (f *FS) sumSome(ctx context.Context, skip map[int64]bool) (int, error) {
 		done++
 	}
 	return done, nil
+}
+
+// leastUrgent is the nice value of a thread that runs when no other wants to.
+const leastUrgent = 19
+
+// quietly runs fn on a thread that yields to all others, for work that may be long and for which nobody waits. The error is that of a panic.
+func (f *FS) quietly(what string, fn func()) (err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()                                  // for good: the thread ends with the goroutine, and its priority with it
+		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, leastUrgent) // without it fn does the same
+		err = f.guard(what, func() error { fn(); return nil })
+	}()
+	<-done
+	return err
 }
 
 // sumVersion reads all bytes of a version, through its source: a writer on the mount may be about to take over the object's file.
