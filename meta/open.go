@@ -33,13 +33,14 @@ type DB struct {
 	path    string
 	opts    Options
 	log     *slog.Logger
-	readers chan *conn
+	readers *connPool
 	opened  int      // connections in readers when nobody reads
-	file    *os.File // the database, only to flush it; closed after every connection, because that drops SQLite's locks
+	file    *os.File // the database, only to flush it and to read it ahead; closed after every connection, because that drops SQLite's locks
 	flush   *flusher
 	ckpt    *checkpointer
 	gather  gatherer
 	users   userCache
+	warmed  atomic.Int64 // ns, when the file was last read ahead
 
 	// mu is held for a whole writing transaction. It is taken before every other lock of the package.
 	mu       sync.Mutex
@@ -146,13 +147,13 @@ func (db *DB) open() error {
 	if err := db.upgrade(); err != nil {
 		return err
 	}
-	db.readers = make(chan *conn, db.opts.ReadConns)
+	db.readers = newConnPool(db.opts.ReadConns)
 	for range db.opts.ReadConns {
 		c, err := openConn(db.path, true, readerPragmas())
 		if err != nil {
 			return err
 		}
-		db.readers <- c
+		db.readers.put(c)
 		db.opened++
 	}
 	if err := db.startGathering(); err != nil {
@@ -229,7 +230,8 @@ func (db *DB) Close() error {
 func (db *DB) closeConns() error {
 	var errs []error
 	for range db.opened {
-		errs = append(errs, (<-db.readers).close())
+		<-db.readers.ready
+		errs = append(errs, db.readers.pop().close())
 	}
 	if db.w != nil {
 		errs = append(errs, db.w.close())

@@ -99,8 +99,11 @@ func TestOpenRefuses(t *testing.T) {
 
 func TestPragmas(t *testing.T) {
 	db := newDB(t)
-	reader := <-db.readers
-	defer func() { db.readers <- reader }()
+	reader, err := db.readers.take(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.readers.put(reader)
 	for name, c := range map[string]*conn{"writer": db.w, "reader": reader} {
 		for pragma, want := range map[string]string{
 			"journal_mode": "wal", "synchronous": "1", "foreign_keys": "1", "busy_timeout": "5000", "wal_autocheckpoint": "0",
@@ -233,7 +236,7 @@ func TestCloseWithWaitingReader(t *testing.T) {
 	}()
 	go func() { closed <- db.Close() }()
 	wantErr(t, <-waited, errClosed)
-	db.readers <- busy
+	db.readers.put(busy)
 	if err := <-closed; err != nil {
 		t.Error(err)
 	}

@@ -24,6 +24,9 @@ func (db *DB) ReadNames(ctx context.Context, dir Ino, after uint64, limit int) (
 func (db *DB) readDir(ctx context.Context, dir Ino, after uint64, limit int, scan func(row) Dirent, text string) (
 	page []Dirent, err error,
 ) {
+	if after == 0 {
+		db.warm()
+	}
 	err = db.read(ctx, func(c *conn) error {
 		page = make([]Dirent, 0, min(max(limit, 0), 1024))
 		err := c.each(func(r row) error {

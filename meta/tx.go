@@ -126,7 +126,7 @@ func (db *DB) read(ctx context.Context, fn func(*conn) error) error {
 	if err != nil {
 		return err
 	}
-	defer func() { db.readers <- c }()
+	defer db.readers.put(c)
 	err = fn(c)
 	for i := 0; i < busyRetries && isBusy(err); i++ {
 		err = fn(c)
@@ -212,12 +212,5 @@ func (db *DB) reader(ctx context.Context) (*conn, error) {
 	if err := db.settlePending(); err != nil {
 		return nil, err
 	}
-	select {
-	case c := <-db.readers:
-		return c, nil
-	case <-db.done:
-		return nil, errClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return db.readers.take(ctx, db.done)
 }
