@@ -256,7 +256,9 @@ func (q *queue) open(ctx context.Context, it *item) error {
 		return objectName{guid: v.GUID, key: v.Key, facts: f.factsOf(ctx, v.Ino, tenant, v.GUID)}, err
 	}
 	up := f.newUpload(ctx, v.Ino, file, name)
+	up.mu.Lock() // it is in the list of uploads already
 	up.queued = true
+	up.mu.Unlock()
 	q.mu.Lock()
 	it.up, it.layer = up, over
 	if over == nil {
