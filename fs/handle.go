@@ -133,6 +133,9 @@ func (f *FS) Create(ctx context.Context, a *Actor, parent Ino, name string, mode
 	attr, err := f.mknod(ctx, a, meta.CreateArgs{Parent: parent, Name: name, Mode: syscall.S_IFREG | mode&0o7777})
 	if err == nil {
 		h, err := f.openNew(ctx, a, attr, name, flags, through)
+		if err != nil {
+			err = errors.Join(err, f.uncreate(ctx, a, attr, parent, name))
+		}
 		return attr, h, fail("create", name, err)
 	}
 	if !errors.Is(err, syscall.EEXIST) || flags&syscall.O_EXCL != 0 {
@@ -147,6 +150,21 @@ func (f *FS) Create(ctx context.Context, a *Actor, parent Ino, name string, mode
 	}
 	attr, err = f.live(a, func() (Attr, error) { return f.db.GetAttr(ctx, h.Ino()) })
 	return attr, h, fail("create", name, err)
+}
+
+// uncreate takes a file away again that was made and can't be opened, because the server has no descriptor left or the disk no space: whose open(2) fails
+// has made nothing.
+func (f *FS) uncreate(ctx context.Context, a *Actor, attr Attr, parent Ino, name string) error {
+	rm := func(ctx context.Context, args meta.UnlinkArgs, d meta.Durability) (meta.Removed, error) {
+		args.Check = func(now Attr) error {
+			if now.Ino != attr.Ino {
+				return syscall.ENOENT
+			}
+			return nil
+		}
+		return f.db.Unlink(ctx, args, d)
+	}
+	return ignore(f.remove(ctx, a, parent, name, rm), syscall.ENOENT)
 }
 
 // openNew opens a node that was just made, which spares asking the database for it.

@@ -40,6 +40,7 @@ type server struct {
 	exited chan struct{} // closed when cmd has ended
 	err    error         // of cmd, valid after exited
 	quiet  bool          // errors in the log are expected
+	wrap   []string      // the program that starts it, with arguments
 	unsafe bool          // no check of data and log at the end: the test does its own
 
 	env     []string        // beside this process's own, for the server and for commands
@@ -106,7 +107,7 @@ func (s *server) launch() {
 	out, err := os.OpenFile(s.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	check(s.t, err)
 	defer out.Close()
-	s.cmd = exec.Command(shared.tote, s.args...)
+	s.cmd = s.program()
 	s.cmd.Env = append(os.Environ(), s.env...)
 	s.cmd.Stdout, s.cmd.Stderr = out, out
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
