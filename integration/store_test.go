@@ -34,6 +34,7 @@ func onS3() bool { return os.Getenv("TOTE_TEST_STORE") == "s3" }
 var embeddedOnly = map[string]string{
 	"TestG9NoSpace":  "it fills the disk that has the objects; on S3 they are elsewhere, and what staging does on a full disk is the same",
 	"TestG10NoStore": "it takes the objects' files away; TestS3Hole takes the whole store away",
+	"TestGoBuild":    "the compiler takes ten seconds of processor time; TestSoakGoBuild builds on both stores",
 	"TestLimits":     "renames and listings touch no store: there is nothing of S3 in it",
 }
 

@@ -98,7 +98,7 @@ func TestCopyArchive(t *testing.T) {
 	back := filepath.Join(tempDir(t), "back")
 	command(t, "", "cp", "-a", dst, back)
 	sameTree(t, "and back", attributes(t, back), attributes(t, src))
-	command(t, "", "cp", "-a", dst, dst+"2")
+	command(t, "", "cp", "-a", "--reflink=auto", dst, dst+"2")
 	sameTree(t, "within the mount", attributes(t, dst+"2"), attributes(t, src))
 	one, err := s.mount().Ino("/zoo/hard1")
 	check(t, err)
@@ -260,6 +260,36 @@ func TestGit(t *testing.T) {
 	if out := in("status", "--porcelain"); out != "" {
 		t.Errorf("after a restart: %s", out)
 	}
+}
+
+// TestSoakGit is TestGit with a work tree of 50,000 files, and a second one beside it.
+func TestSoakGit(t *testing.T) {
+	needSoak(t)
+	git := needTool(t, "git")
+	s := startServer(t)
+	work := filepath.Join(s.mnt, "work")
+	for i := range 50_000 {
+		dir := filepath.Join(work, fmt.Sprintf("d%d/e%d", i%50, i/1000))
+		check(t, os.MkdirAll(dir, 0o755))
+		check(t, os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), fmt.Appendf(nil, "file %d\n", i), 0o644))
+	}
+	in := func(args ...string) string {
+		t.Helper()
+		return command(t, work, git, append([]string{"-c", "user.name=T", "-c", "user.email=t@example.net", "-c", "gc.auto=0"}, args...)...)
+	}
+	in("init", "-q")
+	in("add", "-A")
+	in("commit", "-q", "-m", "fifty thousand")
+	in("worktree", "add", "-q", "../second")
+	in("clone", "-q", "--no-hardlinks", ".", "../clone")
+	in("gc", "-q", "--prune=now")
+	in("fsck", "--full", "--strict")
+	for _, dir := range []string{".", "../second", "../clone"} {
+		if out := in("-C", dir, "status", "--porcelain"); out != "" {
+			t.Errorf("%s is not clean: %s", dir, tail(out, 500))
+		}
+	}
+	s.checkMemory()
 }
 
 // makeHistory makes a bare repository of 500 files and eight commits.
