@@ -252,7 +252,7 @@ func (q *request) foreignLocks(p string) []string {
 	var roots []string
 	for _, find := range []func() ([]fs.Lock, error){
 		func() ([]fs.Lock, error) { return q.h.fsys.Locks(q.ctx, q.actor, p) },
-		func() ([]fs.Lock, error) { return q.h.fsys.LocksBelow(q.ctx, q.actor, p) },
+		func() ([]fs.Lock, error) { return q.h.fsys.LocksBelow(q.ctx, q.actor, p, maxHeldLocks) },
 		func() ([]fs.Lock, error) { return q.h.fsys.Locks(q.ctx, q.actor, parentOf(p)) },
 	} {
 		locks, err := find()

@@ -123,16 +123,20 @@ type propfinder struct {
 	want  *wanted
 	out   *stream
 	locks map[string][]fs.Lock // by path: those that cover the root of the answer and those below it
+	paged bool                 // of those below only those on the page at hand
 	left  int                  // entries that Depth infinity may still answer
 	miss  []byte               // scratch: properties that are not there
 }
+
+// maxCollected is how long the answer to a Depth of infinity may be before the last page: dead properties and locks make entries large.
+const maxCollected = 8 << 20
 
 // listSize is how many entries are asked of the core at once.
 const listSize = 1000
 
 // run writes the root of the answer and, as depth says, what is below it.
 func (p *propfinder) run(root *fs.Info, d depth) error {
-	if err := p.findLocks(); err != nil {
+	if err := p.findLocks(d != depthZero); err != nil {
 		return err
 	}
 	p.out.buf = append(make([]byte, 0, 4096), multiOpen...)
@@ -199,7 +203,7 @@ func (p *propfinder) tree(root *fs.Info) error {
 		d := queue[0]
 		queue = queue[1:]
 		err := p.list(d.path, func(infos []fs.Info) error {
-			if p.left -= len(infos); p.left < 0 {
+			if p.left -= len(infos); p.left < 0 || len(p.out.buf) > maxCollected {
 				return refuseXML(http.StatusForbidden, "too many entries for Depth: infinity", "<D:propfind-finite-depth/>")
 			}
 			for _, i := range infos {
@@ -218,7 +222,7 @@ func (p *propfinder) tree(root *fs.Info) error {
 
 // entries writes one page. dir is the path of their directory, or with named false the path of the only entry itself.
 func (p *propfinder) entries(dir string, infos []fs.Info, named bool) error {
-	if p.want.anyDead && len(infos) > deadPage {
+	if (p.want.anyDead || p.paged) && len(infos) > deadPage {
 		for part := range slices.Chunk(infos, deadPage) {
 			if err := p.entries(dir, part, named); err != nil {
 				return err
@@ -229,6 +233,11 @@ func (p *propfinder) entries(dir string, infos []fs.Info, named bool) error {
 	dead, err := p.deadOf(infos)
 	if err != nil {
 		return err
+	}
+	if named {
+		if err := p.pageLocks(dir, infos); err != nil {
+			return err
+		}
 	}
 	for i := range infos {
 		e := entry{q: p.q, path: dir, info: &infos[i], dead: dead[infos[i].Ino()]}
@@ -242,7 +251,7 @@ func (p *propfinder) entries(dir string, infos []fs.Info, named bool) error {
 	return nil
 }
 
-// deadPage is how many entries' dead properties are held at once.
+// deadPage is how many entries' dead properties, and locks where there are very many, are held at once.
 const deadPage = 64
 
 // deadOf reads the dead properties of a page, if anybody asked for one.
@@ -315,28 +324,55 @@ func (p *propfinder) deadIn(spaces []string, inos []fs.Ino, all map[fs.Ino][]fs.
 	return nil
 }
 
-// findLocks reads the locks on, above and below the request's path in two queries.
-func (p *propfinder) findLocks() error {
+// maxHeldLocks is how many locks below the request's path are held in memory. Each may have an owner of 8 KiB.
+const maxHeldLocks = 1000
+
+// findLocks reads the locks on, above and, with deep, below the request's path in two queries. When too many are below, each page reads its own.
+func (p *propfinder) findLocks(deep bool) error {
 	if !p.want.locks {
 		return nil
 	}
+	p.locks = map[string][]fs.Lock{}
 	over, err := p.q.h.fsys.Locks(p.q.ctx, p.q.actor, p.q.path)
 	if err != nil {
 		return err
 	}
-	under, err := p.q.h.fsys.LocksBelow(p.q.ctx, p.q.actor, p.q.path)
+	p.hold(over)
+	if !deep {
+		return nil
+	}
+	under, err := p.q.h.fsys.LocksBelow(p.q.ctx, p.q.actor, p.q.path, maxHeldLocks)
+	if p.paged = len(under) == maxHeldLocks; err == nil && !p.paged {
+		p.hold(under)
+	}
+	return err
+}
+
+// hold remembers locks by their paths.
+func (p *propfinder) hold(locks []fs.Lock) {
+	for _, l := range locks {
+		p.locks[l.Path] = append(p.locks[l.Path], l)
+	}
+}
+
+// pageLocks reads the locks over a directory and on those of its entries that a page shows, when all locks together are too many to be held.
+func (p *propfinder) pageLocks(dir string, infos []fs.Info) error {
+	if !p.paged {
+		return nil
+	}
+	paths := make([]string, len(infos))
+	for i := range infos {
+		paths[i] = childOf(dir, infos[i].Name())
+	}
+	over, err := p.q.h.fsys.Locks(p.q.ctx, p.q.actor, dir)
 	if err != nil {
 		return err
 	}
-	p.locks = make(map[string][]fs.Lock, len(over)+len(under))
-	seen := make(map[string]bool, len(over))
-	for _, l := range append(over, under...) {
-		if !seen[l.Token] {
-			seen[l.Token] = true
-			p.locks[l.Path] = append(p.locks[l.Path], l)
-		}
-	}
-	return nil
+	on, err := p.q.h.fsys.LocksOn(p.q.ctx, p.q.actor, paths)
+	p.locks = map[string][]fs.Lock{}
+	p.hold(over)
+	p.hold(on)
+	return err
 }
 
 // covering lists the locks on path and the infinite ones above it.

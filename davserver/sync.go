@@ -71,7 +71,7 @@ func (q *request) syncCollection(cur *fs.Info, body *element) error {
 	w := &wanted{minimal: q.minimal()}
 	w.choose(prop)
 	p := &propfinder{q: q, want: w, out: newStream(q.w, q.r), left: q.limit(body)}
-	if err := p.findLocks(); err != nil {
+	if err := p.findLocks(true); err != nil {
 		return err
 	}
 	p.out.buf = append(make([]byte, 0, 4096), multiOpen...)

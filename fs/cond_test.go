@@ -90,7 +90,7 @@ func (c *core) untouched(gone string) {
 			c.t.Errorf("%s is there: %v", gone, err)
 		}
 	}
-	locks, err := c.LocksBelow(c.t.Context(), c.dav, "/")
+	locks, err := c.LocksBelow(c.t.Context(), c.dav, "/", 10)
 	top, terr := c.Locks(c.t.Context(), c.dav, "/")
 	if n := len(locks) + len(top); n != 0 || err != nil || terr != nil {
 		c.t.Error(fmt.Errorf("%d locks are left: %w", n, errors.Join(err, terr)))

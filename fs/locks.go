@@ -35,18 +35,38 @@ func (f *FS) anyLocks(ctx context.Context, a *Actor) (tenant int64, any bool, er
 	return t.ID, any, err
 }
 
-// locksNear lists the locks on a path, above it and below it. It costs nothing for those elsewhere.
-func (f *FS) locksNear(ctx context.Context, a *Actor, path string) ([]Lock, error) {
+// locksOver lists the locks on a path and on what is above it, covering or not. It costs nothing for those elsewhere.
+func (f *FS) locksOver(ctx context.Context, a *Actor, path string) ([]Lock, error) {
 	tenant, any, err := f.anyLocks(ctx, a)
 	if err != nil || !any {
 		return nil, err
 	}
-	near, err := f.db.LocksNear(ctx, tenant, path)
+	over, err := f.db.LocksOver(ctx, tenant, path)
 	if err != nil {
 		return nil, err
 	}
+	return f.unexpired(over), nil
+}
+
+// unexpired drops the locks whose time is over.
+func (f *FS) unexpired(locks []Lock) []Lock {
 	now := f.Now()
-	return slices.DeleteFunc(near, func(l Lock) bool { return !l.Expires.After(now) }), nil
+	return slices.DeleteFunc(locks, func(l Lock) bool { return !l.Expires.After(now) })
+}
+
+// eachLockBelow shows fn the locks on what is below path, one at a time because there may be very many, until it returns an error.
+func (f *FS) eachLockBelow(ctx context.Context, a *Actor, path string, fn func(Lock) error) error {
+	tenant, any, err := f.anyLocks(ctx, a)
+	if err != nil || !any {
+		return err
+	}
+	now := f.Now()
+	return f.db.EachLockBelow(ctx, tenant, path, func(l Lock) error {
+		if !l.Expires.After(now) {
+			return nil
+		}
+		return fn(l)
+	})
 }
 
 // covers tells whether a lock applies to path itself.
@@ -69,27 +89,56 @@ func parentOf(path string) string {
 
 // Locks lists the locks that apply to path: those on it, and those of infinite depth on what is above it.
 func (f *FS) Locks(ctx context.Context, a *Actor, path string) ([]Lock, error) {
-	return f.selectLocks(ctx, a, path, covers)
+	clean, err := f.lockPath(a, path)
+	if err != nil {
+		return nil, fail("locks", path, err)
+	}
+	all, err := f.locksOver(ctx, a, clean)
+	return slices.DeleteFunc(all, func(l Lock) bool { return !covers(l, clean) }), fail("locks", path, err)
 }
 
-// LocksBelow lists the locks on what is under path.
-func (f *FS) LocksBelow(ctx context.Context, a *Actor, path string) ([]Lock, error) {
-	return f.selectLocks(ctx, a, path, func(l Lock, p string) bool { return below(l.Path, p) })
-}
-
-func (f *FS) selectLocks(ctx context.Context, a *Actor, path string, want func(Lock, string) bool) ([]Lock, error) {
+// lockPath is the path of a question about locks.
+func (f *FS) lockPath(a *Actor, path string) (string, error) {
 	clean, err := CleanPath(path)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	if err := f.allow(a, accessRead); err != nil {
-		return nil, fail("locks", path, err)
-	}
-	all, err := f.locksNear(ctx, a, clean)
+	return clean, f.allow(a, accessRead)
+}
+
+// LocksBelow lists the locks on what is under path, limit of them if there are more.
+func (f *FS) LocksBelow(ctx context.Context, a *Actor, path string, limit int) ([]Lock, error) {
+	clean, err := f.lockPath(a, path)
 	if err != nil {
 		return nil, fail("locks", path, err)
 	}
-	return slices.DeleteFunc(all, func(l Lock) bool { return !want(l, clean) }), nil
+	var some []Lock
+	err = f.eachLockBelow(ctx, a, clean, func(l Lock) error {
+		if some = append(some, l); len(some) >= limit {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return some, fail("locks", path, err)
+}
+
+// errEnough ends a walk early.
+var errEnough = errors.New("enough")
+
+// LocksOn lists the locks on each of some clean paths, without those above them.
+func (f *FS) LocksOn(ctx context.Context, a *Actor, paths []string) ([]Lock, error) {
+	if err := f.allow(a, accessRead); err != nil {
+		return nil, fail("locks", "", err)
+	}
+	tenant, any, err := f.anyLocks(ctx, a)
+	if err != nil || !any {
+		return nil, fail("locks", "", err)
+	}
+	all, err := f.db.LocksOn(ctx, tenant, paths)
+	return f.unexpired(all), fail("locks", "", err)
 }
 
 // AddLock takes a lock on l.Path. Token, Tenant, User and Created are set here; Expires, Infinite, Shared and Owner are the caller's. A lock
@@ -123,16 +172,21 @@ func (f *FS) addLock(ctx context.Context, a *Actor, l Lock, c *Cond) (Lock, erro
 	f.lockMu.Lock()
 	defer f.lockMu.Unlock()
 	f.noLocks.Delete(t.ID)
-	err = f.db.AddLock(ctx, l, need, func(existing []Lock) error {
-		for _, o := range existing {
-			if o.Expires.After(l.Created) && overlap(o, l) && !(o.Shared && l.Shared) {
-				return ErrLocked
-			}
+	covering := 0
+	err = f.db.AddLock(ctx, l, need, func(o Lock) error {
+		if covers(o, l.Path) {
+			covering++
+		}
+		if o.Expires.After(l.Created) && overlap(o, l) && !(o.Shared && l.Shared) || covering >= maxCovering {
+			return ErrLocked
 		}
 		return nil
 	}, meta.Durable)
 	return l, err
 }
+
+// maxCovering is how many shared locks may apply to one resource. Every answer about the resource lists them.
+const maxCovering = 100
 
 // overlap tells whether two locks meet on some resource.
 func overlap(a, b Lock) bool {
@@ -158,28 +212,56 @@ func (f *FS) RemoveLock(ctx context.Context, a *Actor, token string) error {
 	return fail("unlock", "", f.db.DeleteLock(detach(ctx), t.ID, token, meta.Durable))
 }
 
-// refused tells whether the token of a lock near path that want selects is missing among the actor's. Of several shared locks one token is enough.
-func (f *FS) refused(ctx context.Context, a *Actor, path string, want func(Lock) bool) error {
-	if a.Mount {
+// tokens finds out whether the token of a lock is missing among an actor's. Of several shared locks on a resource one token is enough.
+type tokens struct {
+	a    *Actor
+	need map[string]bool // paths of locks
+	have map[string]bool // those with a token
+}
+
+func newTokens(a *Actor) *tokens {
+	return &tokens{a: a, need: map[string]bool{}, have: map[string]bool{}}
+}
+
+// see takes a lock into account, and refuses an exclusive one at once.
+func (t *tokens) see(l Lock) error {
+	t.need[l.Path] = true
+	if l.User == t.a.User && slices.Contains(t.a.Tokens, l.Token) { // somebody else's token opens nothing
+		t.have[l.Path] = true
 		return nil
 	}
-	all, err := f.locksNear(ctx, a, path)
-	if err != nil || len(all) == 0 {
+	if !l.Shared {
+		return tokenMissing(l.Path)
+	}
+	return nil
+}
+
+// verdict is what remains to be refused when all locks were seen.
+func (t *tokens) verdict() error {
+	for path := range t.need {
+		if !t.have[path] {
+			return tokenMissing(path)
+		}
+	}
+	return nil
+}
+
+func tokenMissing(path string) error {
+	return &Error{Op: "change", Path: path, Errno: syscall.EBUSY, Err: ErrLocked}
+}
+
+// seeOver takes the locks into account that cover path, and with member also the one on its directory.
+func (f *FS) seeOver(ctx context.Context, t *tokens, path string, member bool) error {
+	over, err := f.locksOver(ctx, t.a, path)
+	if err != nil {
 		return err
 	}
-	need, have := map[string]bool{}, map[string]bool{}
-	for _, l := range all {
-		if !want(l) {
+	for _, l := range over {
+		if !covers(l, path) && (!member || l.Path != parentOf(path)) {
 			continue
 		}
-		need[l.Path] = true
-		if l.User == a.User && slices.Contains(a.Tokens, l.Token) { // somebody else's token opens nothing
-			have[l.Path] = true
-		}
-	}
-	for path := range need {
-		if !have[path] {
-			return &Error{Op: "change", Path: path, Errno: syscall.EBUSY, Err: ErrLocked}
+		if err := t.see(l); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -187,16 +269,29 @@ func (f *FS) refused(ctx context.Context, a *Actor, path string, want func(Lock)
 
 // checkLocks refuses a change of what is at path; member says that an entry of its directory appears or vanishes, too.
 func (f *FS) checkLocks(ctx context.Context, a *Actor, path string, member bool) error {
-	return f.refused(ctx, a, path, func(l Lock) bool {
-		return covers(l, path) || member && l.Path == parentOf(path)
-	})
+	if a.Mount {
+		return nil
+	}
+	t := newTokens(a)
+	if err := f.seeOver(ctx, t, path, member); err != nil {
+		return err
+	}
+	return t.verdict()
 }
 
 // checkLocksTree refuses to remove or replace the tree at path.
 func (f *FS) checkLocksTree(ctx context.Context, a *Actor, path string) error {
-	return f.refused(ctx, a, path, func(l Lock) bool {
-		return covers(l, path) || below(l.Path, path) || l.Path == parentOf(path)
-	})
+	if a.Mount {
+		return nil
+	}
+	t := newTokens(a)
+	if err := f.seeOver(ctx, t, path, true); err != nil {
+		return err
+	}
+	if err := f.eachLockBelow(ctx, a, path, t.see); err != nil {
+		return err
+	}
+	return t.verdict()
 }
 
 // checkLocksName is checkLocks for a new or vanishing entry of a directory.
@@ -256,7 +351,7 @@ func (f *FS) checkLocksMount(ctx context.Context, a *Actor, ino Ino) error {
 
 // lockedOnMount tells whether a lock covers a path.
 func (f *FS) lockedOnMount(ctx context.Context, a *Actor, path string) error {
-	all, err := f.locksNear(ctx, a, path)
+	all, err := f.locksOver(ctx, a, path)
 	if err != nil {
 		return err
 	}

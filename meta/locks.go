@@ -49,14 +49,16 @@ func (db *DB) HasLocks(ctx context.Context, tenant int64) (has bool, err error) 
 	return has, err
 }
 
-// nearLocks are the locks on what is below a path, and on the path or what is above it.
-const nearLocks = "SELECT " + lockCols + ` FROM locks WHERE tenant = ?1 AND (expires = 0 OR expires > ?2) AND path > ?3 AND path < ?4
-	UNION ALL
-	SELECT ` + lockCols + ` FROM (SELECT value AS n FROM json_each(?5)) j CROSS JOIN locks l
-	WHERE l.tenant = ?1 AND (l.expires = 0 OR l.expires > ?2) AND l.path = substr(?6, 1, j.n) ORDER BY 9, 1`
+// The locks on a path and on what is above it, and those on what is below it; and those on it alone.
+const (
+	locksOver = "SELECT " + lockCols + ` FROM (SELECT value AS n FROM json_each(?3)) j CROSS JOIN locks l
+		WHERE l.tenant = ?1 AND (l.expires = 0 OR l.expires > ?2) AND l.path = substr(?4, 1, j.n) ORDER BY 9, 1`
+	locksBelow = "SELECT " + lockCols + ` FROM locks WHERE tenant = ? AND (expires = 0 OR expires > ?) AND path > ? AND path < ?`
+	locksOn    = "SELECT " + lockCols + ` FROM locks WHERE tenant = ? AND (expires = 0 OR expires > ?) AND path = ? ORDER BY 9, 1`
+)
 
-// nearArgs are the arguments of nearLocks: the paths above are told by their lengths, because JSON can't hold all names.
-func nearArgs(tenant, now int64, path string) ([]any, error) {
+// overArgs are the last arguments of locksOver: the paths above are told by their lengths, because JSON can't hold all names.
+func overArgs(tenant, now int64, path string) ([]any, error) {
 	lengths := []int{1, len(path)}
 	for i := 1; i < len(path); i++ {
 		if path[i] == '/' {
@@ -65,8 +67,7 @@ func nearArgs(tenant, now int64, path string) ([]any, error) {
 	}
 	slices.Sort(lengths)
 	ups, err := json.Marshal(slices.Compact(lengths))
-	from, to := below(path)
-	return []any{tenant, now, from, to, string(ups), []byte(path)}, err
+	return []any{tenant, now, string(ups), []byte(path)}, err
 }
 
 // below gives what all paths below one lie between: "/a/" and "/a0", because 0 follows the slash.
@@ -77,43 +78,75 @@ func below(path string) (from, to []byte) {
 	return []byte(path + "/"), []byte(path + "0")
 }
 
-// LocksNear returns the locks on a path, above it and below it that have not expired, oldest first.
-func (db *DB) LocksNear(ctx context.Context, tenant int64, path string) ([]Lock, error) {
-	args, err := nearArgs(tenant, db.opts.Now().UnixNano(), path)
+// LocksOver returns the locks on a path and on what is above it that have not expired, oldest first.
+func (db *DB) LocksOver(ctx context.Context, tenant int64, path string) ([]Lock, error) {
+	args, err := overArgs(tenant, db.opts.Now().UnixNano(), path)
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, db, scanLock, nearLocks, args...)
+	return list(ctx, db, scanLock, locksOver, args...)
 }
 
-// AddLock adds a lock. The check sees the locks on its path, above it and below it that have not expired and may refuse. A zero Expires means
-// never.
-func (db *DB) AddLock(ctx context.Context, l Lock, p Precondition, check func(existing []Lock) error, d Durability) error {
+// EachLockBelow calls fn for the locks on what is below a path that have not expired, until it returns an error, which is returned. There may be very many,
+// so that fn gets one at a time; it must not use the database.
+func (db *DB) EachLockBelow(ctx context.Context, tenant int64, path string, fn func(Lock) error) error {
+	from, to := below(path)
+	return db.read(ctx, func(c *conn) error {
+		return c.each(func(r row) error { return fn(scanLock(r)) }, locksBelow, tenant, db.opts.Now().UnixNano(), from, to)
+	})
+}
+
+// LocksOn returns the locks on each of some paths that have not expired, not those above them.
+func (db *DB) LocksOn(ctx context.Context, tenant int64, paths []string) (all []Lock, err error) {
+	err = db.view(ctx, func(c *conn) error {
+		all = nil
+		for _, path := range paths {
+			some, err := collect(c, scanLock, locksOn, tenant, db.opts.Now().UnixNano(), []byte(path))
+			if err != nil {
+				return err
+			}
+			all = append(all, some...)
+		}
+		return nil
+	})
+	return all, err
+}
+
+// AddLock adds a lock. The check sees the locks on its path, above it and below it that have not expired, one after the other, and may refuse. A zero
+// Expires means never.
+func (db *DB) AddLock(ctx context.Context, l Lock, p Precondition, check func(existing Lock) error, d Durability) error {
 	return db.update(ctx, d, func(t *tx) error {
 		if err := t.require(p); err != nil {
 			return err
 		}
-		args, err := nearArgs(l.Tenant, t.now, l.Path)
-		if err != nil {
+		if err := t.eachLockNear(l, check); err != nil {
 			return err
-		}
-		existing, err := collect(t.conn, scanLock, nearLocks, args...)
-		if err != nil {
-			return err
-		}
-		if check != nil {
-			if err := check(existing); err != nil {
-				return err
-			}
 		}
 		created := orNow(toNano(l.Created), t.now)
-		err = t.run("INSERT INTO locks ("+lockCols+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		err := t.run("INSERT INTO locks ("+lockCols+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 			l.Token, l.Tenant, []byte(l.Path), l.Infinite, l.Shared, l.Owner, l.User, toNano(l.Expires), created)
 		if isTaken(err) {
 			return syscall.EEXIST
 		}
 		return err
 	})
+}
+
+// eachLockNear shows check the locks near the place of a new one.
+func (t *tx) eachLockNear(l Lock, check func(existing Lock) error) error {
+	if check == nil {
+		return nil
+	}
+	args, err := overArgs(l.Tenant, t.now, l.Path)
+	if err != nil {
+		return err
+	}
+	show := func(r row) error { return check(scanLock(r)) }
+	if err := t.each(show, locksOver, args...); err != nil {
+		return err
+	}
+	from, to := below(l.Path)
+	return t.each(show, locksBelow, l.Tenant, t.now, from, to)
 }
 
 // RefreshLock gives a lock that has not expired another end and returns it, or ENOENT.

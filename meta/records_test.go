@@ -91,8 +91,8 @@ func TestLocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantErr(t, db.AddLock(t.Context(), l, Precondition{}, nil, Relaxed), syscall.EEXIST)
-	err := db.AddLock(t.Context(), Lock{Token: "t2", Tenant: 1, Path: "/a"}, Precondition{}, func(existing []Lock) error {
-		wantEqual(t, "existing", existing, []Lock{l})
+	err := db.AddLock(t.Context(), Lock{Token: "t2", Tenant: 1, Path: "/a"}, Precondition{}, func(existing Lock) error {
+		wantEqual(t, "existing", []Lock{existing}, []Lock{l})
 		return errRefused
 	}, Relaxed)
 	wantErr(t, err, errRefused)
