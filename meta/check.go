@@ -9,7 +9,7 @@ import (
 type invariant struct{ format, text string }
 
 // invariants returns what must hold between transactions. The type bits of a mode are 61440, 16384 is a directory,
-// 32768 a regular file.
+// 32768 a regular file. No index finds the names of a node, so they are looked up where the node says they are, and no entry may be elsewhere.
 func invariants() []invariant {
 	return []invariant{
 		{"entry %s in directory %s points to node %s, which does not exist",
@@ -18,18 +18,22 @@ func invariants() []invariant {
 			`SELECT e.name, e.parent FROM entries e WHERE NOT EXISTS
 			(SELECT 1 FROM nodes n WHERE n.ino = e.parent AND n.mode & 61440 = 16384 AND n.nlink > 0)`},
 		{"node %s has link count %s and %s names",
-			`SELECT n.ino, n.nlink, count(e.ino) c FROM nodes n LEFT JOIN entries e ON e.ino = n.ino
-			WHERE n.mode & 61440 <> 16384 GROUP BY n.ino HAVING n.nlink <> c`},
+			`SELECT n.ino, n.nlink, (SELECT count(*) FROM entries e WHERE e.ino = n.ino AND e.kind = 1)
+				+ (SELECT count(*) FROM entries e WHERE e.parent = n.parent AND e.h = n.h AND e.ino = n.ino AND e.kind <> 1) c
+			FROM nodes n WHERE n.mode & 61440 <> 16384 AND n.nlink <> c`},
+		{"entry %s in directory %s of node %s is not where the node says",
+			`SELECT e.name, e.parent, e.ino FROM entries e JOIN nodes n ON n.ino = e.ino
+			WHERE e.kind <> 1 AND (n.parent <> e.parent OR n.h <> e.h)`},
 		{"directory %s has link count %s and %s subdirectories",
 			`SELECT n.ino, n.nlink, count(s.ino) c FROM nodes n
 			LEFT JOIN entries e ON e.parent = n.ino LEFT JOIN nodes s ON s.ino = e.ino AND s.mode & 61440 = 16384
 			WHERE n.mode & 61440 = 16384 AND n.nlink > 0 GROUP BY n.ino HAVING n.nlink <> c + 2`},
 		{"directory %s says its parent is %s, but has %s names there",
-			`SELECT n.ino, n.parent, count(e.ino) c FROM nodes n LEFT JOIN entries e ON e.ino = n.ino AND e.parent = n.parent
+			`SELECT n.ino, n.parent, count(e.ino) c FROM nodes n LEFT JOIN entries e ON e.parent = n.parent AND e.h = n.h AND e.ino = n.ino
 			WHERE n.mode & 61440 = 16384 AND n.nlink > 0 AND n.ino NOT IN (SELECT root FROM tenants)
 			GROUP BY n.ino HAVING c <> 1`},
 		{"directory %s has %s names",
-			`SELECT n.ino, count(e.ino) c FROM nodes n LEFT JOIN entries e ON e.ino = n.ino
+			`SELECT n.ino, count(e.ino) c FROM nodes n LEFT JOIN entries e ON e.parent = n.parent AND e.h = n.h AND e.ino = n.ino
 			WHERE n.mode & 61440 = 16384 AND n.ino NOT IN (SELECT root FROM tenants)
 			GROUP BY n.ino HAVING c <> (n.nlink > 0)`},
 		{"node %s says its newest name is in directory %s, but has none like it there",
