@@ -34,7 +34,7 @@ ifneq ($(CI),)
 export TOTE_MUST_RUN := 1
 endif
 
-.PHONY: help run build test clients unit fuzz integration integration-s3 test-s3 test-ceph test-ceph-brief need-ceph lint vet bench bench-s3 soak fmt clean need-run need-test
+.PHONY: help run build test clients unit fuzz integration integration-s3 test-s3 test-ceph test-ceph-brief need-ceph lint vet bench bench-s3 bench-growth soak fmt clean need-run need-test
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ bench: need-test build ## speed beside a native directory and the peers, medians
 bench-s3: need-test build ## speed on an S3 server beside rclone, s3fs and the SDK itself, medians of 3
 	@scripts/need.sh $(BENCH_TOOLS)
 	$(GO) run ./integration/bench -s3 -tote bin/tote $(BENCHFLAGS)
+
+bench-growth: need-test build ## speed with 10 thousand, 1 million and 10 million files, medians of 3
+	$(GO) run ./integration/bench -growth -tote bin/tote $(BENCHFLAGS)
 
 soak: need-test build ## mixed load with kill -9, for an hour or SOAK=duration
 	TOTE_SOAK=$(or $(SOAK),1h) $(GO) test -count=1 -timeout 0 -run '^TestSoak' -v $(TESTFLAGS) ./integration

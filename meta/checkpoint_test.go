@@ -92,6 +92,23 @@ func TestLogStaysShort(t *testing.T) {
 	}
 }
 
+// Copies of large trees are few transactions with a lot in them: the log is looked at after each.
+func TestLogAfterCopies(t *testing.T) {
+	db := newDB(t)
+	src := mkdir(t, db, RootIno, "src")
+	for i := range 3 {
+		if _, err := db.CopyTree(t.Context(), copyArgs(src, RootIno, fmt.Sprint("copy", i)), Relaxed); err != nil {
+			t.Fatal(err)
+		}
+		db.mu.Lock()
+		commits := db.ckpt.commits
+		db.mu.Unlock()
+		if commits != 0 {
+			t.Errorf("nobody looked at the log for %d commits", commits)
+		}
+	}
+}
+
 // A try to restart the log that an old reader prevented puts off the next one, and only that.
 func TestRestartIsTriedAgain(t *testing.T) {
 	db := newDB(t)

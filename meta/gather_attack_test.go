@@ -324,7 +324,7 @@ func TestLockedStartKeepsOps(t *testing.T) {
 	db := slowDB(t, filepath.Join(t.TempDir(), "tote.db"))
 	mkfile(t, db, RootIno, "f")
 	path := crash(t, db)
-	w, err := openConn(path, false, append(writerPragmas(), pragma{"busy_timeout", "1"}))
+	w, err := openConn(path, false, append(writerPragmas(pragma{"cache_size", "-1024"}), pragma{"busy_timeout", "1"}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ type Options struct {
 	ReadConns int              // reading connections, 4
 	NoSync    bool             // never flush: for tests and imports that can be repeated
 	InoBlock  int              // numbers taken from the counters at once, 1,024
+	Cache     int64            // bytes of pages that all connections keep in memory together, DefaultCache; at least MinCache
 	Gather    time.Duration    // how long relaxed operations may share a transaction, 50 ms; negative: each has its own
 	Grace     time.Duration    // from the end of an object's use to its deletion, 10 minutes
 
@@ -66,6 +67,10 @@ func (o Options) withDefaults() Options {
 	if o.InoBlock <= 0 {
 		o.InoBlock = 1024
 	}
+	if o.Cache <= 0 {
+		o.Cache = DefaultCache
+	}
+	o.Cache = max(o.Cache, MinCache)
 	if o.Gather == 0 {
 		o.Gather = 50 * time.Millisecond
 	}
@@ -79,6 +84,20 @@ func (o Options) withDefaults() Options {
 		o.syncWAL = dataSync
 	}
 	return o
+}
+
+// DefaultCache and MinCache are sizes of Options.Cache in bytes. What is not in it is read from the database file, which the kernel keeps in
+// memory as long as nobody needs that for something else: a miss costs microseconds, so the default is not large.
+const (
+	DefaultCache = 24 << 20
+	MinCache     = 1 << 20
+)
+
+// cacheSizes divides a cache among the connections. The writer has half: it also answers most questions about single nodes. The checkpointer
+// reads no tables.
+func (o Options) cacheSizes() (writer, reader, checkpointer pragma) {
+	share := func(bytes int64) pragma { return pragma{"cache_size", strconv.FormatInt(-bytes>>10, 10)} }
+	return share(o.Cache / 2), share(o.Cache * 7 / 16 / int64(o.ReadConns)), share(o.Cache / 16)
 }
 
 // pageSize is small because most commits change a few bytes in each of their pages, and the log takes whole ones.
@@ -100,19 +119,19 @@ func pragmas(busy string, own ...pragma) []pragma {
 }
 
 // writerPragmas sets page_size first: it counts only before the first table and the log exist.
-func writerPragmas() []pragma {
-	return pragmas("5000", pragma{"page_size", strconv.Itoa(pageSize)}, pragma{"journal_mode", "wal"}, pragma{"cache_size", "-32768"},
+func writerPragmas(cache pragma) []pragma {
+	return pragmas("5000", pragma{"page_size", strconv.Itoa(pageSize)}, pragma{"journal_mode", "wal"}, cache,
 		pragma{"journal_size_limit", strconv.Itoa(maxWAL)})
 }
 
 // readerPragmas make a mistake in a reading method fail instead of writing past the writer's lock.
-func readerPragmas() []pragma {
-	return pragmas("5000", pragma{"query_only", "1"}, pragma{"cache_size", "-8192"})
+func readerPragmas(cache pragma) []pragma {
+	return pragmas("5000", pragma{"query_only", "1"}, cache)
 }
 
 // checkpointPragmas wait less for readers, because the writer may stand still meanwhile.
-func checkpointPragmas() []pragma {
-	return pragmas("20", pragma{"journal_mode", "wal"}, pragma{"cache_size", "-2048"})
+func checkpointPragmas(cache pragma) []pragma {
+	return pragmas("20", pragma{"journal_mode", "wal"}, cache)
 }
 
 // Open opens or creates the database at path and brings its schema up to date. The caller makes sure that no other
@@ -138,7 +157,8 @@ func (db *DB) open() error {
 	if db.file, err = os.OpenFile(db.path, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return fmt.Errorf("meta: open database: %w", err)
 	}
-	if db.w, err = openConn(db.path, false, writerPragmas()); err != nil {
+	writer, reader, _ := db.opts.cacheSizes()
+	if db.w, err = openConn(db.path, false, writerPragmas(writer)); err != nil {
 		return err
 	}
 	if err := db.w.script(tempSchema); err != nil { // the operations of the last run may need it
@@ -149,7 +169,7 @@ func (db *DB) open() error {
 	}
 	db.readers = newConnPool(db.opts.ReadConns)
 	for range db.opts.ReadConns {
-		c, err := openConn(db.path, true, readerPragmas())
+		c, err := openConn(db.path, true, readerPragmas(reader))
 		if err != nil {
 			return err
 		}
@@ -200,7 +220,8 @@ func (db *DB) startWorkers() error {
 	if err != nil {
 		return fmt.Errorf("meta: open the write-ahead log: %w", err)
 	}
-	c, err := openConn(db.path, false, checkpointPragmas())
+	_, _, cache := db.opts.cacheSizes()
+	c, err := openConn(db.path, false, checkpointPragmas(cache))
 	if err != nil {
 		return errors.Join(err, wal.Close())
 	}

@@ -8,12 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/mattn/go-sqlite3"
+	"runtime"
 )
 
 func TestOpenAgain(t *testing.T) {
@@ -120,6 +122,86 @@ func TestPragmas(t *testing.T) {
 	if _, err := openConn(db.path, true, []pragma{{"journal_mode", "off"}}); err == nil {
 		t.Error("a pragma that did not take effect was accepted")
 	}
+}
+
+// TestCacheSizes wants what all connections keep to be what they may keep together.
+func TestCacheSizes(t *testing.T) {
+	for _, tt := range []struct{ asked, want int64 }{{0, DefaultCache}, {1, MinCache}, {MinCache, MinCache}, {64 << 20, 64 << 20}} {
+		db := openDB(t, filepath.Join(t.TempDir(), "tote.db"), Options{Cache: tt.asked})
+		all := []*conn{db.w, db.ckpt.c}
+		for range db.opened {
+			all = append(all, <-db.readers)
+		}
+		sum := int64(0)
+		for _, c := range all {
+			got, err := c.pragma("cache_size")
+			n, numErr := strconv.ParseInt(got, 10, 64)
+			if err != nil || numErr != nil || n >= 0 { // a size in KiB is negative, 0 and above are pages
+				t.Errorf("cache of %d bytes: pragma cache_size is %s, %v", tt.asked, got, err)
+			}
+			sum += -n << 10
+		}
+		for _, c := range all[2:] {
+			db.readers <- c
+		}
+		if sum > tt.want || sum < tt.want*9/10 {
+			t.Errorf("cache of %d bytes: connections may keep %d, want %d", tt.asked, sum, tt.want)
+		}
+	}
+}
+
+// TestCacheHolds reads a table forwards and backwards. What is not read from the file again was kept in memory: all of it where there is room, and no more than the
+// connection's share where there is not.
+func TestCacheHolds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tote.db")
+	db := openDB(t, path, Options{NoSync: true})
+	src := mkdir(t, db, RootIno, "src")
+	for i := range 500 {
+		mkfile(t, db, src, "file-"+strconv.Itoa(i))
+	}
+	for i := range 20 {
+		if _, err := db.CopyTree(t.Context(), copyArgs(src, RootIno, "copy"+strconv.Itoa(i)), Relaxed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int64{MinCache, 64 << 20} {
+		db := openDB(t, path, Options{Cache: size})
+		c := <-db.readers
+		first, second := bytesRead(t, c, "ASC"), bytesRead(t, c, "DESC")
+		kept, share := first-second, size*7/16/int64(db.opts.ReadConns)
+		if kept > share || kept < min(share, first)/2 {
+			t.Errorf("cache of %d bytes: %d of %d were kept, the share is %d", size, kept, first, share)
+		}
+		db.readers <- c
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// bytesRead reads all nodes and tells what the thread read from files meanwhile.
+func bytesRead(t *testing.T, c *conn, order string) int64 {
+	t.Helper()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	count := func() (n int64) {
+		b, err := os.ReadFile("/proc/thread-self/io")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Sscanf(string(b), "rchar: %d", &n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := count()
+	if err := c.each(func(row) error { return nil }, "SELECT size FROM nodes ORDER BY ino "+order); err != nil {
+		t.Fatal(err)
+	}
+	return count() - before
 }
 
 func TestErrors(t *testing.T) {

@@ -24,8 +24,14 @@ func (db *DB) update(ctx context.Context, d Durability, fn func(*tx) error) erro
 	return db.updateAs(ctx, d, d == Relaxed, fn)
 }
 
-// updateAlone is update for what uses scratch tables or changes a lot: it is never gathered with others.
+// updateAlone is update for what uses scratch tables or changes a lot: it is never gathered with others. One such transaction can fill the
+// write-ahead log, so the checkpointer looks at it after each.
 func (db *DB) updateAlone(ctx context.Context, d Durability, fn func(*tx) error) error {
+	defer func() {
+		db.mu.Lock()
+		defer db.mu.Unlock()
+		db.ckpt.noticeCommits(noticeCommits)
+	}()
 	return db.updateAs(ctx, d, false, fn)
 }
 

@@ -127,7 +127,7 @@ func openControl(ctx context.Context, cfg Config, n needs, log *slog.Logger, s *
 	}
 	s.push("data directory", ignoreContext(d.Close))
 	if n == needsDB {
-		db, err := openDB(ctx, d, log, s)
+		db, err := openDB(ctx, d, 0, log, s)
 		return &control{cfg: &cfg, data: d, db: db}, err
 	}
 	c, err := openCore(ctx, &cfg, d, nil, log, s)

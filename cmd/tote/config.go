@@ -13,12 +13,14 @@ import (
 	"unicode/utf8"
 
 	"tote/davserver"
+	"tote/meta"
 )
 
 const (
 	defaultListen      = "127.0.0.1:7788"
 	defaultStopTimeout = 15 * time.Second
 	defaultTenant      = "rdp" // the tenant a fresh installation has
+	maxMetaCache       = 64 << 30
 	adminUser          = "admin"
 	adminPasswordEnv   = "TOTE_ADMIN_PASSWORD"
 	off                = "off" // --listen off
@@ -30,6 +32,7 @@ type Config struct {
 	Store         string // URL; "" is the one that the data directory was used with, file:DATA/objects at first
 	AdoptStore    bool   // Store may be another one than before
 	Remote        remoteStore
+	MetaCache     int64 // bytes of the database that are kept in memory, 0 for the default
 	API           apiConfig
 	Listen        string // host:port, or "off"
 	Mount         string // directory, "" for none; absolute after Validate
@@ -213,6 +216,9 @@ func within(path, dir string) bool {
 }
 
 func (c *Config) checkRest() error {
+	if c.MetaCache != 0 && (c.MetaCache < meta.MinCache || c.MetaCache > maxMetaCache) {
+		return usagef("--meta-cache %d: want a size from %s to %s", c.MetaCache, size(meta.MinCache), size(maxMetaCache))
+	}
 	if c.LogFormat != "text" && c.LogFormat != "json" {
 		return usagef("--log-format %q: want text or json", c.LogFormat)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"tote/davserver"
+	"tote/meta"
 )
 
 // env names the environment variable of a flag: --public-url is TOTE_PUBLIC_URL.
@@ -50,6 +51,7 @@ func serveFlags() []cli.Flag {
 	return append(append(remoteFlags(), apiFlags()...),
 		dataFlag(),
 		storeFlag(),
+		stringFlag("meta-cache", "", size(meta.DefaultCache), "keep up to `SIZE` of the database in memory"),
 		boolFlag("adopt-store", "", "use --store although the objects were elsewhere before, once all of them are there"),
 		stringFlag("listen", catFaces, defaultListen, "serve WebDAV, REST and the browser page on `ADDR`, \"off\" for none"),
 		stringFlag("mount", catFaces, "", "mount the files on the empty directory `DIR`"),
@@ -102,6 +104,9 @@ func serveConfig(c *cli.Context) (Config, error) {
 	var err error
 	if cfg.Junk, err = davserver.ParseJunk(c.String("dav-junk")); err != nil {
 		return cfg, usagef("--dav-junk %w", err)
+	}
+	if cfg.MetaCache, err = parseSize(c.String("meta-cache")); err != nil || cfg.MetaCache == 0 {
+		return cfg, usagef("--meta-cache %q: want a size, such as %s", c.String("meta-cache"), size(meta.DefaultCache))
 	}
 	if cfg.Remote, err = remoteConfig(c); err != nil {
 		return cfg, err

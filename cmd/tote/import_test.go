@@ -183,7 +183,7 @@ func TestRecoverIsResumable(t *testing.T) {
 	}
 	d := must(openDataDir(data, true)) // it may have been interrupted anywhere: here right after the note that it has begun
 	s := &closers{timeout: cfg.StopTimeout, log: discard()}
-	db := must(openDB(t.Context(), d, discard(), s))
+	db := must(openDB(t.Context(), d, 0, discard(), s))
 	if err := allowRecovery(t.Context(), &Config{Data: data}, db); err != nil {
 		t.Fatal(err)
 	}

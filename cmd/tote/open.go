@@ -29,7 +29,7 @@ type core struct {
 // openCore builds database, store and core over a locked data directory, in this order, and leaves their closers on the stack. store is nil
 // unless it was opened before.
 func openCore(ctx context.Context, cfg *Config, d *dataDir, store objstore.Store, log *slog.Logger, s *closers) (*core, error) {
-	db, err := openDB(ctx, d, log, s)
+	db, err := openDB(ctx, d, cfg.MetaCache, log, s)
 	if err != nil {
 		return nil, err
 	}
@@ -81,9 +81,9 @@ func attach(ctx context.Context, cfg *Config, db *meta.DB, store objstore.Store,
 	return chosen.storeRef, store, chosen.confirm(ctx, db, store)
 }
 
-// openDB opens the database, which is all that the user commands need.
-func openDB(ctx context.Context, d *dataDir, log *slog.Logger, s *closers) (*meta.DB, error) {
-	db, err := meta.Open(ctx, d.file(dbFile), meta.Options{Logger: log})
+// openDB opens the database, which is all that the user commands need. cache is how many bytes of it are kept in memory, 0 for the default.
+func openDB(ctx context.Context, d *dataDir, cache int64, log *slog.Logger, s *closers) (*meta.DB, error) {
+	db, err := meta.Open(ctx, d.file(dbFile), meta.Options{Logger: log, Cache: cache})
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", d.file(dbFile), err)
 	}

@@ -166,11 +166,16 @@ const quietPatience = 10 * time.Second
 
 // settle has everything written back and waits until no server works any more, so that nobody pays for what came before.
 func (b *bench) settle(ctx context.Context) error {
-	if err := child.Quiet(ctx, quietPatience, b.servers...); err != nil {
+	if err := b.quiet(ctx); err != nil {
 		return err
 	}
 	unix.Sync()
 	return nil
+}
+
+// quiet waits until no server works any more.
+func (b *bench) quiet(ctx context.Context) error {
+	return child.Quiet(ctx, quietPatience, b.servers...)
 }
 
 // cold settles and drops the kernel's caches: pages, names and attributes.
@@ -181,7 +186,7 @@ func (b *bench) cold(ctx context.Context) error {
 	if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0); err != nil {
 		return err
 	}
-	return child.Quiet(ctx, quietPatience, b.servers...) // they are told what was forgotten
+	return b.quiet(ctx) // servers are told what was forgotten
 }
 
 // command times a program and returns what it printed.

@@ -40,6 +40,7 @@ type target struct {
 	mark, sinceMark func() (int64, error) // begin to watch the server's memory, and the most since then
 
 	again func(context.Context) error // starts its server anew, without what it has cached
+	data  string                      // directory of its server; "": nobody has to look
 	keys  string                      // prefix of what it puts into the bucket; "": nobody has to look
 }
 
@@ -141,8 +142,6 @@ func (l *lab) path(name ...string) string { return filepath.Join(append([]string
 
 // start builds the programs and brings everything up.
 func (l *lab) start(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute) // the first build compiles SQLite
-	defer cancel()
 	if err := l.build(ctx); err != nil {
 		return err
 	}
@@ -160,6 +159,8 @@ func (l *lab) startNative(context.Context) error {
 }
 
 func (l *lab) build(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute) // the first one compiles SQLite
+	defer cancel()
 	packages := l.cfg.suite().programs
 	if l.cfg.tote == "" {
 		packages = append(packages, "tote/cmd/tote")
@@ -207,7 +208,7 @@ func (l *lab) startDir(ctx context.Context) error {
 }
 
 func (l *lab) startTote(ctx context.Context) error {
-	t, argv, env, ready, err := l.toteServer()
+	t, argv, env, ready, err := l.toteServer(tote, l.path("data"), rand.Text())
 	if err != nil {
 		return err
 	}
@@ -218,20 +219,20 @@ func (l *lab) startTote(ctx context.Context) error {
 	return err
 }
 
-// toteServer makes the target and says how its server is started.
-func (l *lab) toteServer() (t *target, argv, env []string, ready func(*child.Process) func() error, err error) {
+// toteServer makes the target of a data directory, whose admin has the password from its first start, and says how its server is started.
+func (l *lab) toteServer(name, data, password string) (t *target, argv, env []string, ready func(*child.Process) func() error, err error) {
 	addr, err := freeAddr()
 	if err != nil {
 		return nil, nil, nil, nil, err
 	}
-	binary, password, dir := l.cfg.tote, rand.Text(), l.path("mnt")
+	binary, dir := l.cfg.tote, l.path("mnt-"+name)
 	if binary == "" {
 		binary = l.path("bin", "tote")
 	}
 	l.mounts = append(l.mounts, dir)
-	t = &target{name: tote, dir: dir, dav: davop.New("http://"+addr+"/dav/", "admin", password), rest: restop.New("http://"+addr, "admin", password)}
-	l.targets[tote] = t
-	argv = []string{binary, "serve", "--data", l.path("data"), "--mount", dir, "--listen", addr, "--log-level", "warn"}
+	t = &target{name: name, dir: dir, dav: davop.New("http://"+addr+"/dav/", "admin", password), rest: restop.New("http://"+addr, "admin", password)}
+	l.targets[name] = t
+	argv = []string{binary, "serve", "--data", data, "--mount", dir, "--listen", addr, "--log-level", "warn"}
 	ready = func(*child.Process) func() error { return func() error { return probe("http://" + addr + "/readyz") } }
 	return t, argv, []string{"TOTE_ADMIN_PASSWORD=" + password}, ready, nil
 }

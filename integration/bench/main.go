@@ -26,6 +26,10 @@ type config struct {
 	dir   string   // on the disk to measure
 	tote  string   // binary to measure; "": build it
 
+	growth bool   // measure trees of different sizes
+	data   string // keep the filled data directories in here; "": in the laboratory
+	plot   string // file for a drawing of the growth
+
 	s3        bool   // measure on an S3 server
 	versitygw string // its binary
 }
@@ -53,6 +57,9 @@ func run(ctx context.Context, args []string) int {
 	if err == nil && c.json != "" {
 		err = r.save(c.json)
 	}
+	if err == nil && c.plot != "" {
+		err = os.WriteFile(c.plot, []byte(r.growthPlot().svg()), 0o644)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return exitError
@@ -70,8 +77,11 @@ func parse(args []string) (config, error) {
 	f.IntVar(&c.runs, "runs", 3, "how often everything is done; medians count")
 	f.BoolVar(&c.quick, "quick", false, "small sizes and one run, to see that it works")
 	f.BoolVar(&c.s3, "s3", false, "measure on an S3 server, beside rclone, s3fs and the SDK")
+	f.BoolVar(&c.growth, "growth", false, "measure in trees of different sizes")
+	f.StringVar(&c.data, "data", "", "with -growth, keep the filled trees in `DIR` and use them again")
+	f.StringVar(&c.plot, "plot", "", "with -growth, draw the figures into `FILE` (SVG)")
 	f.StringVar(&c.versitygw, "versitygw", ".tools/bin/versitygw", "the S3 server is this binary `FILE`")
-	f.StringVar(&only, "only", "", "comma-separated `STEPS`: "+strings.Join(stepNames(steps()), " ")+"; with -s3 "+strings.Join(stepNames(s3Steps()), " "))
+	f.StringVar(&only, "only", "", "comma-separated `STEPS`: "+strings.Join(stepNames(steps()), " ")+"; with -s3 "+strings.Join(stepNames(s3Steps()), " ")+"; with -growth "+strings.Join(stepNames(growthSteps([]string{""})), " "))
 	f.StringVar(&c.json, "json", "", "write all figures to `FILE`")
 	f.StringVar(&c.dir, "dir", "/var/tmp", "work below `DIR`, which must be on a disk")
 	f.StringVar(&c.tote, "tote", "", "measure this binary `FILE` instead of building one")
@@ -81,8 +91,8 @@ func parse(args []string) (config, error) {
 	if c.quick {
 		c.runs = 1
 	}
-	if c.runs < 1 || f.NArg() > 0 {
-		return c, errors.New("usage: bench [-s3 [-versitygw FILE]] [-runs N] [-quick] [-only STEPS] [-json FILE] [-dir DIR] [-tote FILE]")
+	if c.runs < 1 || f.NArg() > 0 || c.s3 && c.growth {
+		return c, errors.New("usage: bench [-s3 [-versitygw FILE] | -growth [-data DIR] [-plot FILE]] [-runs N] [-quick] [-only STEPS] [-json FILE] [-dir DIR] [-tote FILE]")
 	}
 	if only != "" {
 		c.only = strings.Split(only, ",")

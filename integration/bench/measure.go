@@ -41,7 +41,7 @@ type measure struct {
 	bar  bar
 }
 
-// bar is what tote has to reach: at least or at most limit, which is a multiple of the baseline's figure when there is a baseline.
+// bar is what tote, or the largest tree, has to reach: at least or at most limit, which is a multiple of the baseline's figure when there is a baseline.
 type bar struct {
 	sign     string // ">=", "<=" or "<"; "" is no bar
 	limit    float64

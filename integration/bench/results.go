@@ -55,12 +55,15 @@ func (r *results) median(key, target string) float64 { return median(r.samples[k
 // measured tells whether a measure has any figure: a run may do some steps only.
 func (r *results) measured(m measure) bool { return len(r.samples[m.key]) > 0 }
 
-// passed tells whether tote reaches the bar. A figure that is missing reaches nothing.
+// subject is the target that has to reach the bars.
+func (r *results) subject() string { return r.columns[len(r.columns)-1] }
+
+// passed tells whether it reaches the bar. A figure that is missing reaches nothing.
 func (r *results) passed(m measure) bool {
 	if m.bar.sign == "" {
 		return true
 	}
-	return m.bar.holds(r.median(m.key, tote), r.median(m.key, m.bar.baseline))
+	return m.bar.holds(r.median(m.key, r.subject()), r.median(m.key, m.bar.baseline))
 }
 
 // missed tells whether anything is not as it has to be.
@@ -72,7 +75,7 @@ func (r *results) missed() bool {
 // table is the report in Markdown.
 func (r *results) table() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "| measure | unit | %s | tote is | bar | |\n", strings.Join(r.columns, " | "))
+	fmt.Fprintf(&b, "| measure | unit | %s | %s is | bar | |\n", strings.Join(r.columns, " | "), r.subject())
 	b.WriteString("|---|---|" + strings.Repeat("--:|", len(r.columns)) + "---|---|---|\n")
 	for _, m := range r.measures {
 		if r.measured(m) {
@@ -94,12 +97,12 @@ func (r *results) row(m measure) string {
 	return "| " + strings.Join(cells, " | ") + " |\n"
 }
 
-// ratios are tote's figure over those of the baselines.
+// ratios are the subject's figure over those of the baselines.
 func (r *results) ratios(m measure) string {
 	var list []string
-	mine := r.median(m.key, tote)
+	mine := r.median(m.key, r.subject())
 	for _, t := range r.columns {
-		if base := r.median(m.key, t); t != tote && !math.IsNaN(base) && !math.IsNaN(mine) {
+		if base := r.median(m.key, t); t != r.subject() && !math.IsNaN(base) && !math.IsNaN(mine) {
 			list = append(list, fmt.Sprintf("%.2f %s", mine/base, t))
 		}
 	}

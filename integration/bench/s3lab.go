@@ -148,7 +148,7 @@ func (l *lab) startS3FS(ctx context.Context) error {
 }
 
 func (l *lab) startToteOnS3(ctx context.Context) error {
-	t, argv, env, ready, err := l.toteServer()
+	t, argv, env, ready, err := l.toteServer(tote, l.path("data"), rand.Text())
 	if err != nil {
 		return err
 	}

@@ -70,14 +70,19 @@ type sizes struct {
 	list     int // entries of the directory that is listed
 	tree     int // files below the directory that is renamed
 	puts     int
-	s3small  int // files that many write at the same time
+	s3small  int   // files that many write at the same time
+	trees    []int // files of each tree, the smallest first
+	spread   int   // files all over a tree to which something is done
+	wide     int   // entries of a very large directory
 }
 
 func (c config) sizes() sizes {
 	if c.quick {
-		return sizes{big: 64, transfer: 32, rest: 32, small: 200, reads: 500, appends: 20, list: 1000, tree: 2000, puts: 50, s3small: 100}
+		return sizes{big: 64, transfer: 32, rest: 32, small: 200, reads: 500, appends: 20, list: 1000, tree: 2000, puts: 50, s3small: 100,
+			trees: []int{10_000, 20_000, 40_000}, spread: 200, wide: 20_000}
 	}
-	return sizes{big: 1024, transfer: 512, rest: 1024, small: 2000, reads: 5000, appends: 200, list: 10_000, tree: 100_000, puts: 1000, s3small: 1000}
+	return sizes{big: 1024, transfer: 512, rest: 1024, small: 2000, reads: 5000, appends: 200, list: 10_000, tree: 100_000, puts: 1000, s3small: 1000,
+		trees: []int{10_000, 1_000_000, 10_000_000}, spread: 1000, wide: 1_000_000}
 }
 
 // Sizes of small files, and how many clients put them.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 func TestBigFile(t *testing.T) {
@@ -103,5 +104,38 @@ func TestStopsWithContext(t *testing.T) {
 	}
 	if _, err := Append(ctx, filepath.Join(dir, "log"), 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("Append: %v", err)
+	}
+}
+
+// TestSpread does everything to names in two directories and looks at what is left.
+func TestSpread(t *testing.T) {
+	ctx, a, b := t.Context(), t.TempDir(), t.TempDir()
+	d, err := OpenDirs([]string{a, b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	files, moved := []Place{{0, "x"}, {1, "y"}}, []Place{{1, "x2"}, {1, "y2"}}
+	for _, do := range []func() ([]time.Duration, error){
+		func() ([]time.Duration, error) { return d.Create(ctx, files) },
+		func() ([]time.Duration, error) { return d.Lookup(ctx, files) },
+		func() ([]time.Duration, error) { return d.Stat(ctx, files) },
+		func() ([]time.Duration, error) { return d.Rename(ctx, files, moved) },
+		func() ([]time.Duration, error) { return d.Unlink(ctx, moved[:1]) },
+	} {
+		if _, err := do(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for dir, want := range map[string]int{a: 0, b: 1} {
+		if n, _, err := List(ctx, dir); n != want || err != nil {
+			t.Errorf("%d names, %v, want %d", n, err, want)
+		}
+	}
+	if _, err := d.Create(ctx, moved[1:]); !errors.Is(err, os.ErrExist) {
+		t.Errorf("Create over a file: %v", err)
+	}
+	if _, err := OpenDirs([]string{a, a + "/none"}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("OpenDirs of nothing: %v", err)
 	}
 }
