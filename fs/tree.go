@@ -271,6 +271,15 @@ func (f *FS) ReadDir(ctx context.Context, a *Actor, dir Ino, after uint64, limit
 	return list, nil
 }
 
+// ReadNames is ReadDir with no more than name, number and mode of each entry, none of which depends on what is being written.
+func (f *FS) ReadNames(ctx context.Context, a *Actor, dir Ino, after uint64, limit int) ([]Dirent, error) {
+	if err := f.allow(a, accessRead); err != nil {
+		return nil, fail("readdir", "", err)
+	}
+	list, err := f.db.ReadNames(ctx, dir, after, limit)
+	return list, fail("readdir", "", err)
+}
+
 // SyncDir makes the names in a directory survive power loss (fsync of a directory).
 func (f *FS) SyncDir(ctx context.Context, a *Actor, dir Ino) error {
 	return fail("fsync", "", errors.Join(f.staging.syncDir(), f.db.Flush(detach(ctx))))

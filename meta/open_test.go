@@ -133,6 +133,7 @@ func TestCacheSizes(t *testing.T) {
 			all = append(all, <-db.readers)
 		}
 		sum := int64(0)
+		db.mu.Lock() // the writer commits in its own time
 		for _, c := range all {
 			got, err := c.pragma("cache_size")
 			n, numErr := strconv.ParseInt(got, 10, 64)
@@ -141,6 +142,7 @@ func TestCacheSizes(t *testing.T) {
 			}
 			sum += -n << 10
 		}
+		db.mu.Unlock()
 		for _, c := range all[2:] {
 			db.readers <- c
 		}

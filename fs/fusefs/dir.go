@@ -1,6 +1,7 @@
 package fusefs
 
 import (
+	"context"
 	"sync/atomic"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -65,14 +66,14 @@ func (m *mount) FsyncDir(_ <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 
 // ReadDir lists names.
 func (m *mount) ReadDir(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
-	return m.list(in, direntBytes, func(e fuse.DirEntry, _ *fs.Attr) bool { return out.AddDirEntry(e) })
+	return m.list(in, m.fs.ReadNames, direntBytes, func(e fuse.DirEntry, _ *fs.Attr) bool { return out.AddDirEntry(e) })
 }
 
 // ReadDirPlus lists names with attributes.
 func (m *mount) ReadDirPlus(_ <-chan struct{}, in *fuse.ReadIn, out *fuse.DirEntryList) fuse.Status {
 	since := m.now()
 	actor := m.actor(&in.InHeader)
-	return m.list(in, direntPlusBytes, func(e fuse.DirEntry, a *fs.Attr) bool {
+	return m.list(in, m.fs.ReadDir, direntPlusBytes, func(e fuse.DirEntry, a *fs.Attr) bool {
 		eo := out.AddDirLookupEntry(e)
 		if eo == nil {
 			return false
@@ -91,11 +92,14 @@ const (
 	listMax         = 4096 // entries asked of the core at once
 )
 
+// reader lists entries behind a cursor, with what the reply needs of them.
+type reader func(ctx context.Context, a *fs.Actor, dir fs.Ino, after uint64, limit int) ([]fs.Dirent, error)
+
 // adder puts an entry into the reply and tells whether it fitted.
 type adder func(e fuse.DirEntry, a *fs.Attr) bool
 
 // list fills a reply with the entries behind the position asked for. It asks the core for about as many as fit.
-func (m *mount) list(in *fuse.ReadIn, entryBytes int, add adder) fuse.Status {
+func (m *mount) list(in *fuse.ReadIn, read reader, entryBytes int, add adder) fuse.Status {
 	d := m.dirs.get(in.Fh)
 	if d == nil {
 		return fuse.EBADF
@@ -108,7 +112,7 @@ func (m *mount) list(in *fuse.ReadIn, entryBytes int, add adder) fuse.Status {
 	after := cursorAt(in.Offset)
 	limit := min(int(in.Size)/entryBytes+1, listMax)
 	for ok {
-		page, err := m.fs.ReadDir(m.base, actor, d.ino, after, limit)
+		page, err := read(m.base, actor, d.ino, after, limit)
 		if err != nil {
 			return m.status("readdir", d.ino, err)
 		}

@@ -69,7 +69,7 @@ func (l *lab) startGrown(ctx context.Context, files, wide int) error {
 	}
 	p, err := up()
 	if err == nil {
-		t.peak, t.data = p.Peak, data
+		t.peak, t.cpu, t.data = p.Peak, p.CPU, data
 	}
 	return err
 }

@@ -39,9 +39,10 @@ type target struct {
 	rest            *restop.Client        // nil: no REST
 	mark, sinceMark func() (int64, error) // begin to watch the server's memory, and the most since then
 
-	again func(context.Context) error // starts its server anew, without what it has cached
-	data  string                      // directory of its server; "": nobody has to look
-	keys  string                      // prefix of what it puts into the bucket; "": nobody has to look
+	again func(context.Context) error   // starts its server anew, without what it has cached
+	cpu   func() (time.Duration, error) // processor time of its server; nil: nobody has to look
+	data  string                        // directory of its server; "": nobody has to look
+	keys  string                        // prefix of what it puts into the bucket; "": nobody has to look
 }
 
 // lab is a directory on the disk, and the servers that work in it.

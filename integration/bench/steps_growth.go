@@ -25,6 +25,7 @@ const (
 	keyGrowDAVList = "dav-list"
 	keyGrowDisk    = "lookup-disk"
 	keyGrowWide    = "wide"
+	keyGrowWideCPU = "wide-cpu"
 )
 
 // growthBar is how much longer something may take in the largest tree than in the smallest.
@@ -43,6 +44,7 @@ func growthMeasures(c config, smallest string) []measure {
 		{keyGrowDAVList, fmt.Sprintf("dav: PROPFIND of %d", metafill.DirFiles), "µs", slower},
 		{keyGrowDisk, "mount: look a name up, database not in memory", "µs", bar{}},
 		{keyGrowWide, fmt.Sprintf("mount: list %d names of one directory", n.wide), "s", atMost(5, "")},
+		{keyGrowWideCPU, "server: processor time of that", "s", bar{}},
 		{keyPeak, "server: peak resident memory", "MiB", atMost(80, "")},
 	}
 }
@@ -68,16 +70,20 @@ type spreadOver struct {
 	places []fsop.Place
 }
 
-// choose takes n different files of a tree. The same round takes the same ones.
+// choose takes n different files of a tree. The same round takes the same ones, and the next ones others of the same directory: those that are
+// removed and made again lose their content, and would be less work the next time.
 func choose(files, n, round int) spreadOver {
 	r := rand.New(rand.NewPCG(uint64(files), uint64(round)))
+	names := rand.New(rand.NewPCG(0, 0)).Perm(metafill.DirFiles)
 	dirs := files / metafill.DirFiles
 	var s spreadOver
 	for _, d := range r.Perm(dirs)[:min(dirs, spreadDirs)] {
 		s.paths = append(s.paths, metafill.Dir(d))
 	}
-	for i, names := 0, r.Perm(metafill.DirFiles); len(s.places) < n; i++ {
-		s.places = append(s.places, fsop.Place{Dir: i % len(s.paths), Name: metafill.Name(names[i/len(s.paths)])})
+	each := (n + len(s.paths) - 1) / len(s.paths)
+	for i := range n {
+		name := names[(round*each+i/len(s.paths))%len(names)]
+		s.places = append(s.places, fsop.Place{Dir: i % len(s.paths), Name: metafill.Name(name)})
 	}
 	return s
 }
@@ -247,12 +253,18 @@ func listWide(ctx context.Context, b *bench, t *target, _ string) error {
 	if err := b.forget(ctx); err != nil {
 		return err
 	}
+	before, err := t.cpu()
+	if err != nil {
+		return err
+	}
 	n, d, err := fsop.List(ctx, filepath.Join(t.dir, metafill.Wide))
 	if err := wantNames(n, b.sizes.wide, err); err != nil {
 		return err
 	}
 	b.seconds(t, keyGrowWide, d)
-	return nil
+	after, err := t.cpu()
+	b.seconds(t, keyGrowWideCPU, after-before)
+	return err
 }
 
 // warm has the kernel read the database, which an earlier step may have dropped from memory.

@@ -2,5 +2,5 @@
 //
 // What it makes are rows: files of 4 KiB with a version and a key as the server writes them, but without objects. They can be looked up, listed,
 // renamed and removed like any others; their bytes can't be read. A tree consists of groups (see [Dir]) of ten directories with 1,000 files
-// each. The first group is committed file by file, the others are copies of it, which share its keys as copies on the server do.
+// each. They are copies of one that is committed file by file beside the tree, and share its keys as copies on the server do.
 package metafill
