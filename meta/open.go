@@ -89,15 +89,15 @@ func (o Options) withDefaults() Options {
 // DefaultCache and MinCache are sizes of Options.Cache in bytes. What is not in it is read from the database file, which the kernel keeps in
 // memory as long as nobody needs that for something else: a miss costs microseconds, so the default is not large.
 const (
-	DefaultCache = 24 << 20
+	DefaultCache = 32 << 20
 	MinCache     = 1 << 20
 )
 
-// cacheSizes divides a cache among the connections. The writer has half: it also answers most questions about single nodes. The checkpointer
-// reads no tables.
+// cacheSizes divides a cache among the connections. The writer has most: it also answers questions about single nodes. The checkpointer reads no
+// tables.
 func (o Options) cacheSizes() (writer, reader, checkpointer pragma) {
 	share := func(bytes int64) pragma { return pragma{"cache_size", strconv.FormatInt(-bytes>>10, 10)} }
-	return share(o.Cache / 2), share(o.Cache * 7 / 16 / int64(o.ReadConns)), share(o.Cache / 16)
+	return share(o.Cache * 3 / 8), share(o.Cache * 9 / 16 / int64(o.ReadConns)), share(o.Cache / 16)
 }
 
 // pageSize is small because most commits change a few bytes in each of their pages, and the log takes whole ones.

@@ -130,7 +130,8 @@ func TestCacheSizes(t *testing.T) {
 		db := openDB(t, filepath.Join(t.TempDir(), "tote.db"), Options{Cache: tt.asked})
 		all := []*conn{db.w, db.ckpt.c}
 		for range db.opened {
-			all = append(all, <-db.readers)
+			<-db.readers.ready
+			all = append(all, db.readers.pop())
 		}
 		sum := int64(0)
 		db.mu.Lock() // the writer commits in its own time
@@ -144,7 +145,7 @@ func TestCacheSizes(t *testing.T) {
 		}
 		db.mu.Unlock()
 		for _, c := range all[2:] {
-			db.readers <- c
+			db.readers.put(c)
 		}
 		if sum > tt.want || sum < tt.want*9/10 {
 			t.Errorf("cache of %d bytes: connections may keep %d, want %d", tt.asked, sum, tt.want)
@@ -171,13 +172,14 @@ func TestCacheHolds(t *testing.T) {
 	}
 	for _, size := range []int64{MinCache, 64 << 20} {
 		db := openDB(t, path, Options{Cache: size})
-		c := <-db.readers
+		<-db.readers.ready
+		c := db.readers.pop()
 		first, second := bytesRead(t, c, "ASC"), bytesRead(t, c, "DESC")
-		kept, share := first-second, size*7/16/int64(db.opts.ReadConns)
+		kept, share := first-second, size*9/16/int64(db.opts.ReadConns)
 		if kept > share || kept < min(share, first)/2 {
 			t.Errorf("cache of %d bytes: %d of %d were kept, the share is %d", size, kept, first, share)
 		}
-		db.readers <- c
+		db.readers.put(c)
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
