@@ -542,7 +542,7 @@ func TestScratchFilesComeBackEmpty(t *testing.T) {
 		ok(t, h.Flush(t.Context()))
 		h.Release()
 	}
-	if n := len(c.staging.spare); n == 0 {
+	if n := len(c.staging.spare.files); n == 0 {
 		t.Skip("this disk makes no files without a name")
 	}
 	h := c.create("sparse")

@@ -24,8 +24,8 @@ type staging struct {
 	run   string       // makes names of this process unique
 	bytes atomic.Int64 // held by files whose writes pass through the daemon
 
-	spareMu sync.Mutex
-	spare   []*os.File // empty files without a name, for scratch; guarded by spareMu
+	spare fileStack // empty files without a name, for scratch
+	blank fileStack // empty files with a name that no version ever had, for create
 
 	syncMu sync.Mutex // one directory fsync at a time; callers that wait share the next one
 	synced atomic.Uint64
@@ -46,6 +46,9 @@ func (s *staging) newName() string {
 
 // create makes an empty staging file.
 func (s *staging) create() (*os.File, string, error) {
+	if file := s.blank.pop(); file != nil {
+		return file, filepath.Base(file.Name()), nil
+	}
 	name := s.newName()
 	file, err := openPlain(s.path(name), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	return file, name, err
@@ -66,14 +69,9 @@ func openPlain(path string, flags int, mode uint32) (*os.File, error) {
 
 // scratch makes an empty file that nobody has to find again: where the disk can, it has no name ("") and is gone with its last descriptor.
 func (s *staging) scratch() (*os.File, string, error) {
-	s.spareMu.Lock()
-	if n := len(s.spare); n > 0 {
-		file := s.spare[n-1]
-		s.spare = s.spare[:n-1]
-		s.spareMu.Unlock()
+	if file := s.spare.pop(); file != nil {
 		return file, "", nil
 	}
-	s.spareMu.Unlock()
 	file, err := openPlain(s.dir, os.O_RDWR|unix.O_TMPFILE, 0o600)
 	if err != nil {
 		return s.create()
@@ -98,23 +96,60 @@ func (s *staging) recycle(file *os.File, size int64) {
 		file.Close()
 		return
 	}
-	s.spareMu.Lock()
-	defer s.spareMu.Unlock()
-	if len(s.spare) >= maxSpare {
+	if !s.spare.push(file) {
 		file.Close()
-		return
 	}
-	s.spare = append(s.spare, file)
+}
+
+// reuse takes a file from create back to which nothing was written and that no version had: most empty files that programs make stay empty.
+func (s *staging) reuse(w *work) bool {
+	if _, changed, err := w.state(); w.name == "" || !w.kernel || w.was || changed || err != nil {
+		return false
+	}
+	var st unix.Stat_t
+	err := unix.Fstat(int(w.file.Fd()), &st)
+	return err == nil && st.Size == 0 && st.Blocks == 0 && s.blank.push(w.file)
 }
 
 // close lets the spare files go.
 func (s *staging) close() {
-	s.spareMu.Lock()
-	defer s.spareMu.Unlock()
-	for _, file := range s.spare {
+	for file := s.spare.pop(); file != nil; file = s.spare.pop() {
 		file.Close()
 	}
-	s.spare = nil
+	for file := s.blank.pop(); file != nil; file = s.blank.pop() {
+		file.Close()
+		_ = os.Remove(file.Name()) // else the next start does
+	}
+}
+
+// fileStack keeps up to maxSpare open files to use again.
+type fileStack struct {
+	mu    sync.Mutex
+	files []*os.File // guarded by mu
+}
+
+// pop takes the last file; nil when there is none.
+func (s *fileStack) pop() *os.File {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.files)
+	if n == 0 {
+		return nil
+	}
+	file := s.files[n-1]
+	s.files = s.files[:n-1]
+	return file
+}
+
+// push adds a file unless there are enough.
+func (s *fileStack) push(file *os.File) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.files) >= maxSpare {
+		return false
+	}
+	s.files = append(s.files, file)
+	return true
 }
 
 // remove drops staging files; one that is gone already is fine.

@@ -176,6 +176,9 @@ func (v *view) dropWork() {
 		return
 	}
 	v.work = nil
+	if !w.isOf(v.base) && v.f.staging.reuse(w) {
+		return
+	}
 	w.close(v.f.staging)
 	switch {
 	case w.isOf(v.base):
