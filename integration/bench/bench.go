@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,12 +25,13 @@ type bench struct {
 	sizes   sizes
 	pattern *fsop.Pattern
 	results *results
-	round   int // from 0
+	round   int    // from 0
+	seed    uint64 // of what is chosen at random
 }
 
 func newBench(l *lab, c config) *bench {
 	s := c.suite()
-	return &bench{lab: l, suite: s, sizes: c.sizes(), pattern: fsop.NewPattern(1), results: newResults(s.targets, s.measures)}
+	return &bench{lab: l, suite: s, sizes: c.sizes(), pattern: fsop.NewPattern(1), results: newResults(s.targets, s.measures), seed: rand.Uint64()}
 }
 
 // run does every step once per round. A step that fails on a target counts as failed there and the others go on, unless a server died.

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -47,8 +49,10 @@ func (p plot) svg() string {
 	for i, name := range p.ticks {
 		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">%s</text>`+"\n", p.across(i), plotHeight-plotBottom+22, name)
 	}
+	labels := p.labels(low, high)
 	for i, c := range p.curves {
 		p.draw(&b, c, plotColours()[i%len(plotColours())], low, high)
+		fmt.Fprintf(&b, `<text x="%.1f" y="%.1f" fill="%s">%s</text>`+"\n", p.across(len(p.ticks)-1)+8, labels[i]+4, plotColours()[i%len(plotColours())], c.name)
 	}
 	b.WriteString("</svg>\n")
 	return b.String()
@@ -65,7 +69,23 @@ func (p plot) decades() (low, high int) {
 	return int(math.Floor(math.Log10(lowest))), int(math.Ceil(math.Log10(highest)))
 }
 
-// draw draws a curve with its name at the end of it.
+// labelHeight is what a line of text takes.
+const labelHeight = 15
+
+// labels are the heights of the curves' names: at their ends, or lower where names would cover each other.
+func (p plot) labels(low, high int) []float64 {
+	at, order := make([]float64, len(p.curves)), make([]int, len(p.curves))
+	for i, c := range p.curves {
+		at[i], order[i] = height(c.ys[len(c.ys)-1], low, high), i
+	}
+	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(at[i], at[j]) })
+	for k := 1; k < len(order); k++ {
+		at[order[k]] = max(at[order[k]], at[order[k-1]]+labelHeight)
+	}
+	return at
+}
+
+// draw draws a curve.
 func (p plot) draw(b *strings.Builder, c curve, colour string, low, high int) {
 	var points []string
 	for i, y := range c.ys {
@@ -73,8 +93,6 @@ func (p plot) draw(b *strings.Builder, c curve, colour string, low, high int) {
 		fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`, p.across(i), height(y, low, high), colour)
 	}
 	fmt.Fprintf(b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`, strings.Join(points, " "), colour)
-	last := len(c.ys) - 1
-	fmt.Fprintf(b, `<text x="%.1f" y="%.1f" fill="%s">%s</text>`+"\n", p.across(last)+8, height(c.ys[last], low, high)+4, colour, c.name)
 }
 
 // across is where the i-th tick is.

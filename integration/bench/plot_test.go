@@ -4,6 +4,8 @@ import (
 	"encoding/xml"
 	"strings"
 	"testing"
+
+	"tote/integration/bench/fsop"
 )
 
 // TestPlot wants a well-formed drawing in which every curve has a point over every tick and its name.
@@ -18,22 +20,33 @@ func TestPlot(t *testing.T) {
 			t.Errorf("%s is there %d times instead of %d:\n%s", text, n, want, got)
 		}
 	}
+	p.curves = append(p.curves, curve{"same", []float64{90, 100}})
+	if at := p.labels(0, 2); at[2]-at[1] != labelHeight {
+		t.Errorf("names of two curves with one end are at %v", at)
+	}
 	if high, low := height(100, 0, 2), height(1, 0, 2); high != plotTop || low != plotTop+plotVisible {
 		t.Errorf("1 and 100 are at %v and %v", low, high)
 	}
 }
 
-// TestChoose wants different files, the same ones whenever the same run is asked for, and names that don't collide when they are moved.
+// TestChoose wants other files in every round, and names that don't collide when files are moved.
 func TestChoose(t *testing.T) {
-	s := choose(20_000, 500, 1)
-	seen := map[any]bool{}
-	for _, p := range append(s.places, s.elsewhere()...) {
-		if seen[p] || p.Dir >= len(s.paths) {
-			t.Errorf("%+v is there twice, or nowhere", p)
+	seen := map[string]bool{}
+	for round := range 5 {
+		s := choose(10_000, 500, round, 7)
+		for _, p := range s.places {
+			if path := s.paths[p.Dir] + "/" + p.Name; seen[path] {
+				t.Errorf("%s is there twice", path)
+			} else {
+				seen[path] = true
+			}
 		}
-		seen[p] = true
-	}
-	if again := choose(20_000, 500, 1); again.places[7] != s.places[7] || again.paths[3] != s.paths[3] {
-		t.Error("the same run has other files")
+		moved := map[fsop.Place]bool{}
+		for _, p := range s.elsewhere() {
+			if moved[p] || p.Dir >= len(s.paths) {
+				t.Errorf("%+v is there twice, or nowhere", p)
+			}
+			moved[p] = true
+		}
 	}
 }
