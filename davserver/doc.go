@@ -41,8 +41,8 @@
 // namespace urn:tote:properties, the members that REST gives a managed object in urn:tote:members.
 //
 // A PROPFIND is streamed in pieces of 64 KiB from pages of a thousand entries and never opens content. With Depth infinity the answer is
-// collected first and refused with 403 propfind-finite-depth when it has more than Options.MaxInfinite entries or grows past 8 MiB. Locks are held up
-// to a thousand; where more are below the path each page reads its own. XML bodies are at most 1 MiB, 10,000 elements and 64 levels; the listing a browser gets has at most 10,000 entries.
+// collected first and refused with 403 propfind-finite-depth when it has more than Options.MaxInfinite entries or grows past 4 MiB. Locks are held up
+// to 250; where more are below the path each page reads its own. XML bodies are at most 1 MiB, 10,000 elements and 64 levels; the listing a browser gets has at most 10,000 entries.
 //
 // Below SyncPrefix the same share has the URLs that clients of Nextcloud expect, and takes large files in chunks, which are pieces of the core
 // (fs.NewPiece) until a MOVE makes the file of them. A sync token is good for one collection as long as the core's feed goes back to it.

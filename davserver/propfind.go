@@ -39,7 +39,7 @@ func (q *request) propfind() error {
 	}
 	p := &propfinder{q: q, want: w, out: newStream(q.w, q.r)}
 	if d == depthInfinity {
-		p.left, p.out.w = q.h.opts.MaxInfinite, nil // nothing is sent before it is known to fit
+		p.deep, p.left, p.out.w = true, q.h.opts.MaxInfinite, nil // nothing is sent before it is known to fit
 	}
 	return p.run(&cur, d)
 }
@@ -124,12 +124,18 @@ type propfinder struct {
 	out   *stream
 	locks map[string][]fs.Lock // by path: those that cover the root of the answer and those below it
 	paged bool                 // of those below only those on the page at hand
-	left  int                  // entries that Depth infinity may still answer
+	deep  bool                 // Depth is infinity
+	left  int                  // entries that it may still answer
 	miss  []byte               // scratch: properties that are not there
 }
 
-// maxCollected is how long the answer to a Depth of infinity may be before the last page: dead properties and locks make entries large.
-const maxCollected = 8 << 20
+// maxCollected is how long the answer to a Depth of infinity may be, which is collected before it is sent: dead properties and locks make entries large.
+const maxCollected = 4 << 20
+
+// tooDeep refuses a Depth of infinity whose answer would be too large.
+func tooDeep() error {
+	return refuseXML(http.StatusForbidden, "too many entries for Depth: infinity", "<D:propfind-finite-depth/>")
+}
 
 // listSize is how many entries are asked of the core at once.
 const listSize = 1000
@@ -203,8 +209,8 @@ func (p *propfinder) tree(root *fs.Info) error {
 		d := queue[0]
 		queue = queue[1:]
 		err := p.list(d.path, func(infos []fs.Info) error {
-			if p.left -= len(infos); p.left < 0 || len(p.out.buf) > maxCollected {
-				return refuseXML(http.StatusForbidden, "too many entries for Depth: infinity", "<D:propfind-finite-depth/>")
+			if p.left -= len(infos); p.left < 0 {
+				return tooDeep()
 			}
 			for _, i := range infos {
 				if i.IsDir() && i.Attr().Parent == d.ino && i.Ino() != d.ino { // the root is its own parent
@@ -247,6 +253,9 @@ func (p *propfinder) entries(dir string, infos []fs.Info, named bool) error {
 		e.locks = p.covering(e.path)
 		p.entry(&e)
 		p.out.full()
+	}
+	if p.deep && len(p.out.buf) > maxCollected {
+		return tooDeep()
 	}
 	return nil
 }
@@ -325,7 +334,7 @@ func (p *propfinder) deadIn(spaces []string, inos []fs.Ino, all map[fs.Ino][]fs.
 }
 
 // maxHeldLocks is how many locks below the request's path are held in memory. Each may have an owner of 8 KiB.
-const maxHeldLocks = 1000
+const maxHeldLocks = 250
 
 // findLocks reads the locks on, above and, with deep, below the request's path in two queries. When too many are below, each page reads its own.
 func (p *propfinder) findLocks(deep bool) error {
