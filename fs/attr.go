@@ -2,6 +2,7 @@ package fs
 
 import (
 	"context"
+	"errors"
 	"syscall"
 
 	"tote/meta"
@@ -15,12 +16,18 @@ type SetAttr struct {
 	Atime, Mtime *int64
 }
 
-// GetAttr is the node's attributes. For the mount they include what open handles have written and not committed.
+// GetAttr is the node's attributes. For the mount they include what open handles have written and not committed, and a node that it removed a while ago still
+// has its last ones, with a link count of 0.
 func (f *FS) GetAttr(ctx context.Context, a *Actor, ino Ino) (Attr, error) {
 	if err := f.allow(a, accessRead); err != nil {
 		return Attr{}, fail("stat", "", err)
 	}
 	attr, err := f.live(a, func() (Attr, error) { return f.db.GetAttr(ctx, ino) })
+	if err != nil && a.Mount && errors.Is(err, syscall.ENOENT) {
+		if last, ok := f.departed.get(ino); ok {
+			return last, nil
+		}
+	}
 	return attr, fail("stat", "", err)
 }
 

@@ -59,6 +59,7 @@ type FS struct {
 	events    broker
 	settler   *settler
 	lingering lingerers
+	departed  departed
 	applying  applyLocks
 	commits   atomic.Uint64 // by the mount, so far
 	thaws     bool          // a published file can be given to a writer on the mount (view.thaw)

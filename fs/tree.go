@@ -173,6 +173,9 @@ func (f *FS) remove(ctx context.Context, a *Actor, parent Ino, name string, rm r
 	if done.Orphan {
 		f.orphan(ctx, done.Attr.Ino)
 	}
+	if a.Mount {
+		f.departed.add(done.Attr)
+	}
 	f.discardAfter(a, done.Staging...)
 	f.dropLocks(ctx, a, path)
 	f.emit(Event{Op: "delete", Ino: done.Attr.Ino, Parent: parent, Name: name, Entry: true, Attrs: true, Origin: a.Origin})
@@ -222,6 +225,9 @@ func (f *FS) rename(ctx context.Context, a *Actor, args meta.RenameArgs) (meta.R
 	}
 	if done.ReplacedOrphan && done.Replaced != nil {
 		f.orphan(ctx, done.Replaced.Ino)
+	}
+	if a.Mount && done.Replaced != nil {
+		f.departed.add(*done.Replaced)
 	}
 	f.orphan(ctx, done.Orphans...)
 	f.discardAfter(a, done.Staging...)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tote/integration/posix"
 )
 
 // bench is what all tests share: the binary, the directory below which everything is, and the thread that starts processes.
@@ -25,6 +27,7 @@ type bench struct {
 var shared bench
 
 func TestMain(m *testing.M) {
+	posix.Child()
 	os.Exit(run(m))
 }
 

@@ -15,6 +15,9 @@ func (m *mount) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *f
 	if len(name) > fs.MaxName { // can't be there, and programs are told so in other words
 		return fuse.Status(syscall.ENAMETOOLONG)
 	}
+	if name == "." || name == ".." {
+		return m.lookupHandle(in, name, out)
+	}
 	since := m.now()
 	actor := m.actor(in)
 	a, err := m.fs.Lookup(m.base, actor, m.nodes.ino(in.NodeId), name)
@@ -28,6 +31,25 @@ func (m *mount) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *f
 	if volatile(name) {
 		out.SetEntryTimeout(0)
 	}
+	return fuse.OK
+}
+
+// lookupHandle finds the node of a file handle (open_by_handle_at(2), which root alone may call) that the kernel does not remember, or its parent. A handle is
+// as good as the number in it, so it must not lead into the tree of another tenant.
+func (m *mount) lookupHandle(in *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+	since := m.now()
+	actor := m.actor(in)
+	a, err := m.fs.GetAttr(m.base, actor, m.nodes.ino(in.NodeId))
+	if err == nil && name == ".." {
+		a, err = m.fs.GetAttr(m.base, actor, a.Parent)
+	}
+	if err == nil && (a.Tenant != m.tenant || a.Nlink == 0) {
+		return staleNode
+	}
+	if err != nil {
+		return m.status("lookup", m.nodes.ino(in.NodeId), err)
+	}
+	m.entry(actor, &a, since, out)
 	return fuse.OK
 }
 

@@ -111,7 +111,7 @@ func (o Options) fuseOptions(onPanic func(any) fuse.Status) *fuse.MountOptions {
 		EnableSymlinkCaching:    true, // a target never changes
 		DisableSplice:           true, // Read answers with memory, for which go-fuse would fill a pipe only to empty it again
 		ExtraCapabilities: fuse.CAP_ATOMIC_O_TRUNC | fuse.CAP_READDIRPLUS_AUTO | fuse.CAP_HANDLE_KILLPRIV_V2 |
-			fuse.CAP_DIRECT_IO_ALLOW_MMAP | fuse.CAP_ASYNC_DIO,
+			fuse.CAP_DIRECT_IO_ALLOW_MMAP | fuse.CAP_ASYNC_DIO | fuse.CAP_EXPORT_SUPPORT,
 	}
 	if !o.passthrough() {
 		mo.DisabledCapabilities = fuse.CAP_PASSTHROUGH

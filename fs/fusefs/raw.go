@@ -18,6 +18,7 @@ type mount struct {
 	fs     *fs.FS
 	opts   Options
 	log    *slog.Logger
+	tenant int64           // whose tree it is
 	base   context.Context // never cancelled: see the package comment
 	actors sync.Map        // owner -> *fs.Actor
 	files  slots[openFile]
@@ -38,7 +39,7 @@ func newMount(ctx context.Context, f *fs.FS, o Options) (*mount, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the tree of tenant %q: %w", o.Tenant, err)
 	}
-	m.nodes.root = root.Ino()
+	m.nodes.root, m.tenant = root.Ino(), root.Attr().Tenant
 	m.io.log = o.Logger
 	m.inval.init(m)
 	return m, nil

@@ -56,12 +56,11 @@ var descriptors = map[string]verb{
 		return "", unix.Flock(fd, f)
 	}),
 	"ofdlock": onFD(func(_ *world, fd int, a []string) (string, error) {
-		kinds := map[string]int16{"r": unix.F_RDLCK, "w": unix.F_WRLCK, "u": unix.F_UNLCK}
 		n, err := numbers(a[1:], 2)
 		if err != nil {
 			return "", err
 		}
-		return "", unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &unix.Flock_t{Type: kinds[a[0]], Start: n[0], Len: n[1]})
+		return "", unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &unix.Flock_t{Type: lockTypes[a[0]], Start: n[0], Len: n[1]})
 	}),
 	"getlock": onFD(func(_ *world, fd int, a []string) (string, error) {
 		n, err := numbers(a, 2)
@@ -74,6 +73,8 @@ var descriptors = map[string]verb{
 	}),
 	"fchdir": onFD(func(_ *world, fd int, _ []string) (string, error) { return "", unix.Fchdir(fd) }),
 }
+
+var lockTypes = map[string]int16{"r": unix.F_RDLCK, "w": unix.F_WRLCK, "u": unix.F_UNLCK}
 
 // onFD makes a verb of a call on a descriptor.
 func onFD(fn func(w *world, fd int, a []string) (string, error)) verb {

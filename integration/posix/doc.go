@@ -16,5 +16,6 @@
 //	open @f d/f O_RDWR|O_CREAT 0644    keeps the descriptor, for calls that take @f
 //	unlink @d/f                        a name below an open directory
 //	create $n255 0644                  a name of 255 bytes; $p4095 is a path of that length, "parents $p4095" makes what is above
+//	other @p unlink f                  a call of another process, which "bye @p" ends
 //	differs …                          a reason: the next line's answer of the native directory is not looked at
 package posix

@@ -46,12 +46,18 @@ func (o outcome) String() string {
 	return o.err.Error()
 }
 
-// Run runs the scripts in two empty directories, native and the one under test. skips names lines, as "script:words", that are not run, with the reason.
+// Run runs the scripts in two empty directories, native and the one under test. Where native is not on ext4, whose answers the scripts have, only what a script
+// says in so many words is wanted. skips names lines, as "script:words", that are not run, with the reason.
 func Run(t *testing.T, native, tested string, skips map[string]string) {
 	files, err := scriptFiles.ReadDir("scripts")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no scripts", err)
 	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(native, &st); err != nil {
+		t.Fatal(err)
+	}
+	other := st.Type != unix.EXT4_SUPER_MAGIC
 	used := map[string]bool{}
 	for _, f := range files {
 		name := strings.TrimSuffix(f.Name(), ".txt")
@@ -60,6 +66,10 @@ func Run(t *testing.T, native, tested string, skips map[string]string) {
 			want := run(t, filepath.Join(native, name), lines)
 			got := run(t, filepath.Join(tested, name), lines)
 			for i, l := range lines {
+				if other && !l.wants {
+					continue
+				}
+				l.differs = l.differs || other
 				l.judge(t, name, want[i].String(), got[i].String())
 			}
 		})

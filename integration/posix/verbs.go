@@ -16,7 +16,7 @@ type verb func(w *world, a []string) (string, error)
 var errUsage = errors.New("usage")
 
 // verbs are the calls by name. Lists of them are put together here and never changed.
-var verbs = joined(control, names, attributes, descriptors, data, extended)
+var verbs = joined(control, names, attributes, descriptors, data, extended, mappings, processes)
 
 func joined(tables ...map[string]verb) map[string]verb {
 	all := map[string]verb{}

@@ -15,10 +15,13 @@ type world struct {
 	fds   map[string]int
 	snaps map[string]unix.Statx_t
 	now   user
+
+	children map[string]*child
+	pids     map[string]int
 }
 
 func newWorld() *world {
-	return &world{fds: map[string]int{}, snaps: map[string]unix.Statx_t{}}
+	return &world{fds: map[string]int{}, snaps: map[string]unix.Statx_t{}, children: map[string]*child{}, pids: map[string]int{}}
 }
 
 // close gives back what the script left open, as root.
@@ -26,6 +29,12 @@ func (w *world) close() {
 	_ = user{}.become()
 	for _, fd := range w.fds {
 		unix.Close(fd)
+	}
+	for _, c := range w.children {
+		c.stop()
+	}
+	for name := range w.pids {
+		_ = w.kill(name)
 	}
 }
 
