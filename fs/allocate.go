@@ -19,6 +19,9 @@ func (h *Handle) Allocate(ctx context.Context, mode uint32, off, n int64) error 
 		return syscall.EFBIG
 	}
 	return fail("fallocate", "", h.v.change(ctx, func(w *work) error {
+		if err := h.v.fits(off + n); err != nil {
+			return err
+		}
 		if !w.full {
 			return w.allocatePart(mode, off, n)
 		}
@@ -41,14 +44,15 @@ func (w *work) allocatePart(mode uint32, off, n int64) error {
 	end := off + n
 	switch mode {
 	case 0:
-		w.size = max(w.size, end)
-		return nil
+		return w.extend(end)
 	case unix.FALLOC_FL_KEEP_SIZE:
 		return nil
 	case unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE, unix.FALLOC_FL_ZERO_RANGE | unix.FALLOC_FL_KEEP_SIZE:
 		end = min(end, w.size)
 	case unix.FALLOC_FL_ZERO_RANGE:
-		w.size = max(w.size, end)
+		if err := w.extend(end); err != nil {
+			return err
+		}
 	default:
 		return syscall.ENOTSUP
 	}
@@ -56,6 +60,18 @@ func (w *work) allocatePart(mode uint32, off, n int64) error {
 		return nil
 	}
 	return w.zero(off, end)
+}
+
+// extend makes the content at least as long as end, which the disk may refuse.
+func (w *work) extend(end int64) error {
+	if end <= w.size {
+		return nil
+	}
+	if err := w.file.Truncate(end); err != nil {
+		return err
+	}
+	w.size = end
+	return nil
 }
 
 // zero makes [off, end) of the work file read as zeros and counts it as written.

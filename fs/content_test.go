@@ -199,7 +199,7 @@ func TestUnlinkedFileStaysUsable(t *testing.T) {
 		ok(t, h.Flush(t.Context()))
 		ino := h.Ino()
 		h.Release()
-		if _, err := c.GetAttr(t.Context(), c.mount, ino); !errors.Is(err, syscall.ENOENT) {
+		if _, err := c.db.GetAttr(t.Context(), ino); !errors.Is(err, syscall.ENOENT) {
 			t.Errorf("after the last close: %v", err)
 		}
 		if names := must(c.staging.names())(t); len(names) != 0 {
@@ -303,7 +303,7 @@ func TestReplacedFileCanBeOpenedForAMoment(t *testing.T) {
 		t.Errorf("while it is open: %v", err)
 	}
 	h.Release()
-	if _, err := c.GetAttr(t.Context(), c.mount, old.Ino()); !errors.Is(err, syscall.ENOENT) {
+	if _, err := c.db.GetAttr(t.Context(), old.Ino()); !errors.Is(err, syscall.ENOENT) {
 		t.Errorf("after the last close: %v", err)
 	}
 	c.noOrphans()

@@ -82,6 +82,9 @@ func (v *view) merge(ctx context.Context, p []byte, off int64) error {
 func (v *view) writeAt(ctx context.Context, p []byte, off int64) (n int, err error) {
 	err = v.change(ctx, func(w *work) error {
 		end := off + int64(len(p))
+		if err := v.fits(end); err != nil {
+			return err
+		}
 		w.up.change(off, end)
 		need := end
 		if !w.full {
@@ -107,13 +110,14 @@ func (v *view) writeAt(ctx context.Context, p []byte, off int64) (n int, err err
 // truncate changes the length; bytes that appear are zero.
 func (v *view) truncate(ctx context.Context, size int64) error {
 	return v.change(ctx, func(w *work) error {
+		if err := v.fits(size); err != nil {
+			return err
+		}
 		if size < w.size {
 			w.up.cut(size)
 		}
-		if w.full || size < w.size {
-			if err := w.file.Truncate(size); err != nil {
-				return err
-			}
+		if err := w.file.Truncate(size); err != nil { // also of written ranges alone: what the disk refuses here it would refuse at the commit
+			return err
 		}
 		w.firm = min(w.firm, size)
 		if !w.full {
@@ -123,6 +127,14 @@ func (v *view) truncate(ctx context.Context, size int64) error {
 		w.size = size
 		return nil
 	})
+}
+
+// fits refuses a length that no object can have, when it can still be refused.
+func (v *view) fits(size int64) error {
+	if v.f.remote != nil && size > maxObject {
+		return syscall.EFBIG
+	}
+	return nil
 }
 
 // change runs fn on the work file, which is made when there is none, and counts the content as changed.
