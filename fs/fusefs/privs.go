@@ -68,7 +68,7 @@ func groupsOf(tid uint32) (groups []uint32) {
 // dropPrivileges adds to a change of attributes that the bits go.
 func (m *mount) dropPrivileges(ctx context.Context, h *fuse.InHeader, ino fs.Ino, s *fs.SetAttr) error {
 	attr, err := m.fs.GetAttr(ctx, m.actor(h), ino)
-	if err != nil || !isRegular(attr.Mode) {
+	if err != nil || attr.Mode&syscall.S_IFMT == syscall.S_IFDIR { // there the bits mean something else
 		return err
 	}
 	mode := attr.Mode & permBits
