@@ -22,6 +22,8 @@
 //	mv -n /a /b want EEXIST   or how it must fail
 //	[dav] …                   only through these doors
 //
+// The package posix beside this one has scripts of another kind: system calls with the answers of ext4, which run on a mount and on a native directory.
+//
 // In cross mode changes go through one face and questions through another.
 //
 // # Leaving nothing behind
