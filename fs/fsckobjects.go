@@ -10,9 +10,6 @@ import (
 	"tote/meta"
 )
 
-// farChecks is how many objects of a remote store are looked at or read at the same time.
-const farChecks = 8
-
 // checker is one check of all versions.
 type checker struct {
 	f      *FS
@@ -117,7 +114,7 @@ func (c *checker) note(ctx context.Context, sizes map[string]int64) error {
 // check looks at a page of versions, at several at once in a remote store, and reports problems in their order.
 func (c *checker) check(ctx context.Context, page []Version) error {
 	problems := make([]error, len(page))
-	slots := make(chan struct{}, c.width())
+	slots := make(chan struct{}, c.f.parallel())
 	var work sync.WaitGroup
 	for i, v := range page {
 		slots <- struct{}{}
@@ -143,14 +140,6 @@ func (c *checker) check(ctx context.Context, page []Version) error {
 		}
 	}
 	return nil
-}
-
-// width is how many versions are looked at together. A local disk is read best by one reader.
-func (c *checker) width() int {
-	if c.f.remote == nil {
-		return 1
-	}
-	return farChecks
 }
 
 // step tells that another version was looked at.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"strings"
+	"sync"
 	"time"
 
 	"tote/meta"
@@ -70,39 +71,98 @@ const keepChanges = 100_000
 
 // collectIntents deletes the objects of due intents. Those that are in use or can't be deleted stay for the next time.
 func (f *FS) collectIntents(ctx context.Context, due int64, r *GCReport) error {
-	skipped := map[string]bool{}
-	var errs []error
+	c := &intentCollector{f: f, r: r, skipped: map[string]bool{}}
 	for {
-		list, err := f.db.DueIntents(ctx, due, gcBatch+len(skipped))
+		list, err := f.db.DueIntents(ctx, due, gcBatch+len(c.skipped))
 		if err != nil {
-			return errors.Join(append(errs, err)...)
+			return errors.Join(append(c.errs, err)...)
 		}
-		done := 0
-		for _, in := range list {
-			if skipped[in.Key] {
-				continue
-			}
-			deleted, err := f.deleteIntent(ctx, in.Key, r)
-			if err != nil && len(errs) < maxErrors {
-				errs = append(errs, err)
-			}
-			if deleted {
-				done++
-			} else {
-				skipped[in.Key] = true
-			}
-		}
-		if done == 0 {
-			return errors.Join(errs...)
+		if c.batch(ctx, list) == 0 {
+			return errors.Join(c.errs...)
 		}
 	}
+}
+
+// intentCollector is one collection.
+type intentCollector struct {
+	f *FS
+
+	mu      sync.Mutex
+	r       *GCReport       // guarded by mu, like all below
+	skipped map[string]bool // keys that stay
+	errs    []error
+	done    int
+}
+
+// batch deletes the objects of some intents, several at a time in a remote store, where one after the other would be slower than they come. It tells how many
+// are done with.
+func (c *intentCollector) batch(ctx context.Context, list []meta.Intent) int {
+	c.done = 0
+	slots := make(chan struct{}, c.f.parallel())
+	var work sync.WaitGroup
+	for _, in := range list {
+		if c.skips(in.Key) {
+			continue
+		}
+		slots <- struct{}{}
+		work.Go(func() {
+			defer func() { <-slots }()
+			var deleted bool
+			err := c.f.guard("gc", func() (err error) {
+				deleted, err = c.f.deleteIntent(ctx, in.Key, c.deleted)
+				return err
+			})
+			c.ended(in.Key, deleted, err)
+		})
+	}
+	work.Wait()
+	return c.done
+}
+
+func (c *intentCollector) skips(key string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.skipped[key]
+}
+
+// deleted counts an object.
+func (c *intentCollector) deleted(size int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.r.Objects++
+	c.r.Bytes += size
+}
+
+// ended takes down what came of an intent.
+func (c *intentCollector) ended(key string, deleted bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil && len(c.errs) < maxErrors {
+		c.errs = append(c.errs, err)
+	}
+	if deleted {
+		c.done++
+	} else {
+		c.skipped[key] = true
+	}
+}
+
+// farChores is how many objects of a remote store are looked at, read or deleted at the same time.
+const farChores = 8
+
+// parallel is farChores, or 1 for a local disk, which does best one after the other.
+func (f *FS) parallel() int {
+	if f.remote == nil {
+		return 1
+	}
+	return farChores
 }
 
 // maxErrors bounds what one collection reports.
 const maxErrors = 10
 
-// deleteIntent deletes one object after a last look whether anything refers to it; false means that it is in use right now.
-func (f *FS) deleteIntent(ctx context.Context, key string, r *GCReport) (bool, error) {
+// deleteIntent deletes one object after a last look whether anything refers to it, and counts it; false means that it is in use right now.
+func (f *FS) deleteIntent(ctx context.Context, key string, count func(size int64)) (bool, error) {
 	if f.sources.holds(key) || !f.keys.claim(key) {
 		return false, nil
 	}
@@ -114,8 +174,7 @@ func (f *FS) deleteIntent(ctx context.Context, key string, r *GCReport) (bool, e
 	call, cancel := f.bound(ctx, 0)
 	defer cancel()
 	if info, err := f.store.Stat(call, key); err == nil {
-		r.Objects++
-		r.Bytes += info.Size
+		count(info.Size)
 	}
 	f.forgetObject(key)
 	if err := f.store.Delete(call, key); err != nil {
