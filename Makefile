@@ -90,7 +90,7 @@ bench-s3: need-test build ## speed on an S3 server beside rclone, s3fs and the S
 bench-growth: need-test build ## speed with 10 thousand, 1 million and 10 million files, medians of 3
 	$(GO) run ./integration/bench -growth -tote bin/tote $(BENCHFLAGS)
 
-soak: need-test build ## mixed load with kill -9, for an hour or SOAK=duration
+soak: need-test build ## mixed load with kill -9, for an hour or SOAK=duration, and the long forms of other tests
 	TOTE_SOAK=$(or $(SOAK),1h) $(GO) test -count=1 -timeout 0 -run '^TestSoak' -v $(TESTFLAGS) ./integration
 
 fmt: ## format the code

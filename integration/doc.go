@@ -6,7 +6,8 @@
 //	go test ./integration            some five minutes; needs /dev/fuse, and root for passthrough and fifos
 //	go test -short ./integration     smaller files, fewer rounds
 //	TOTE_MUST_RUN=1 go test …        a test that would skip fails instead; CI sets it
-//	TOTE_SOAK=1h go test -run TestSoak -timeout 0 …   mixed load with kill -9 for that long, and a million files
+//	TOTE_SOAK=1h go test -run TestSoak -timeout 0 …   mixed load with kill -9 for that long, and a million files; stress-ng, a million steps of the file
+//	                                 model, 50,000 files in git and the like at full size. TOTE_SEED and TOTE_STEPS repeat a run of the file model
 //	TOTE_TEST_STORE=s3 go test …     with the objects on an S3 server, which each test starts for itself
 //	TOTE_TEST_S3=URL TOTE_TEST_STORE=s3 …             on the server there, with keys from the environment
 //	TOTE_TEST_STORE=s3 TOTE_SOAK=20m go test -run 'TestS3(KillUpload|Hole|CacheLimit|Faults)' -timeout 0 …   at full size: 5 GiB, a minute, 2 GiB

@@ -189,6 +189,25 @@ func TestOrdinaryUser(t *testing.T) {
 	}
 }
 
+// TestOthersStayOut wants a mount of root's to let nobody else in unless that was asked for.
+func TestOthersStayOut(t *testing.T) {
+	for _, others := range []bool{false, true} {
+		c := mountChild(t, config{AllowOther: others})
+		openTemp(t, c.dir)
+		if err := os.Chmod(c.dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if others {
+			asNobody(t, "mkdir "+c.path("d"))
+		} else {
+			asNobody(t, "! mkdir "+c.path("d")+" 2>/dev/null")
+		}
+		if _, err := os.Stat(c.path("d")); (err == nil) != others {
+			t.Errorf("allow_other %v: %v", others, err)
+		}
+	}
+}
+
 func TestOrdinaryUserMayNotLetOthersIn(t *testing.T) {
 	needFusermount(t)
 	if conf, _ := os.ReadFile("/etc/fuse.conf"); bytes.Contains(conf, []byte("\nuser_allow_other")) {
