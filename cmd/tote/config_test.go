@@ -62,6 +62,7 @@ func TestServeRefusesBadInput(t *testing.T) {
 		{"writeback to files", []string{"--writeback"}, exitUsage, "--writeback is about remote stores"},
 		{"URLs of files", []string{"--direct-urls", "--store", "file:/o"}, exitUsage, "--direct-urls is about remote stores"},
 		{"writeback without mount", []string{"--writeback", "--store", "s3://b"}, exitUsage, "--writeback needs --mount"},
+		{"writeback of nothing", []string{"--writeback", "--store", "s3://b", "--mount", "m", "--read-only"}, exitUsage, "nothing to write"},
 		{"meta cache", []string{"--meta-cache", "1KiB"}, exitUsage, "--meta-cache"},
 		{"meta cache text", []string{"--meta-cache", "lots"}, exitUsage, `--meta-cache "lots": want a size`},
 		{"stop timeout", []string{"--stop-timeout", "0s"}, exitUsage, "--stop-timeout"},
