@@ -69,6 +69,7 @@ func (db *DB) CurrentFile(ctx context.Context, ino Ino) (a Attr, v Version, err 
 
 // OpenFile is CurrentFile with what an open has to know: whether the object in the store belongs to other files as well.
 func (db *DB) OpenFile(ctx context.Context, ino Ino) (a Attr, v Version, shared bool, err error) {
+	db.warm()
 	err = db.glance(ctx, func(c *conn) error {
 		r, ok, err := c.one("SELECT "+attrCols+", "+versionCols+`, EXISTS (SELECT 1 FROM versions o
 				WHERE o.kh = v.kh AND o.kh <> 0 AND o.key = v.key AND o.state <> 4 AND v.state = 2 LIMIT 1 OFFSET 1)
