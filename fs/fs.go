@@ -90,7 +90,7 @@ func Open(ctx context.Context, db *meta.DB, store objstore.Store, opts Options) 
 	}
 	f := &FS{db: db, store: store, opts: opts, log: opts.Logger}
 	f.remote = newRemote(store, opts)
-	f.hashers = make(chan struct{}, runtime.GOMAXPROCS(0))
+	f.hashers = make(chan struct{}, runtime.NumCPU())
 	f.buffers.New = func() any { return new([copyBuffer]byte) }
 	f.staging = newStaging(dir, opts.StagingMax)
 	if f.remote != nil {

@@ -134,7 +134,7 @@ type thrift struct {
 }
 
 func newThrift() *thrift {
-	slow := max(spillShare/time.Duration(runtime.GOMAXPROCS(0)), 1)
+	slow := max(spillShare/time.Duration(runtime.NumCPU()), 1)
 	return &thrift{slow: slow, credit: spillBurst, at: time.Now()}
 }
 
