@@ -341,3 +341,21 @@ func TestRegressSealFailureSticksForEveryOpen(t *testing.T) {
 	h2.Release()
 	h.Release()
 }
+
+// TestEmptyFileHasNoObjectKey: in a remote store a file that the mount has emptied has no object, whose name would be the key.
+func TestEmptyFileHasNoObjectKey(t *testing.T) {
+	c := newFar(t)
+	h := c.create("a")
+	defer h.Release()
+	c.write(h, 0, "x")
+	ok(t, h.Flush(t.Context()))
+	key := func() ([]byte, error) { return c.GetXattr(t.Context(), c.mount, h.Ino(), "user.tote.objectKey") }
+	if k, err := key(); err != nil || len(k) == 0 {
+		t.Errorf("the key is %q, %v", k, err)
+	}
+	ok(t, h.Truncate(t.Context(), 0))
+	ok(t, h.Flush(t.Context()))
+	if k, err := key(); Errno(err) != syscall.ENODATA {
+		t.Errorf("without an object the key is %q, %v", k, err)
+	}
+}

@@ -108,8 +108,8 @@ func (f *FS) xattrViews(ctx context.Context, ino Ino) (map[string]string, error)
 	if v.Sum != "" {
 		views["checksum"] = v.Sum
 	}
-	if views[PropObjectKey] == "" { // nobody gave it one: the name by which all faces find it
-		views[PropObjectKey] = ObjectName(v)
+	if name := ObjectName(v); views[PropObjectKey] == "" && name != "" { // nobody gave it one: the name by which all faces find it
+		views[PropObjectKey] = name
 	}
 	return views, nil
 }
