@@ -58,7 +58,7 @@
 //
 // All methods of FS may be called from any goroutine; so may those of a Handle, with Release as the last. A Reader or Writer belongs to one
 // goroutine, but for Reader.ReadAt. Byte slices are not kept after a call returns. Lock order: view.cmu, openIno.mu, view.wmu, view.mu, source.mu,
-// queue.mu, upload.mu, FS.applying; the leaf locks openTable.mu, sourceTable.mu, settler.mu, lingerers.mu, keyGuard.mu, remote.mu, tasks.mu, departed.mu and dirPaths.mu are held
+// queue.mu, upload.mu, FS.applying; the leaf locks openTable.mu, sourceTable.mu, settler.mu, lingerers.mu, keyGuard.mu, remote.mu, tasks.mu, departed.mu, fileStack.mu and dirPaths.mu are held
 // for map accesses only. fsync happens under openIno.mu and view.wmu, which readers and stat do not take; a commit in the database under view.mu too, so
 // that the row and the view change together; nothing under a leaf lock. Uploads happen under view.cmu alone, which only the next commit of the same
 // file wants. Events are delivered under none.

@@ -133,20 +133,7 @@ func TestClientDavfs(t *testing.T) {
 			_ = exec.Command("umount", "-l", mnt).Run()
 		}
 	})
-	script := `set -e
-mkdir d "d/sub dir"
-echo hello > d/a.txt
-cat d/a.txt
-echo more >> d/a.txt
-mv d/a.txt "d/sub dir/ü b.txt"
-cp "d/sub dir/ü b.txt" "d/sub dir/copy.txt"
-echo x > d/gone
-rm d/gone
-ls -l d "d/sub dir"
-df .
-cmp "d/sub dir/ü b.txt" "d/sub dir/copy.txt"
-`
-	if out, err := tryWith(t.Context(), []string{"LC_ALL=C.UTF-8"}, mnt, "sh", "-c", script); err != nil {
+	if out, err := tryWith(t.Context(), []string{"LC_ALL=C.UTF-8"}, mnt, "sh", "-c", mountWork, "sh", "d"); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 	command(t, "", "umount", mnt) // returns when all is sent
@@ -190,3 +177,18 @@ gio info -f "$ROOT/g" | grep filesystem::free
 	}
 	wantDavTree(t, s, "/g")
 }
+
+// mountWork is what people do on a mounted share, in a new folder $1.
+const mountWork = `set -e
+mkdir $1 "$1/sub dir"
+echo hello > $1/a.txt
+cat $1/a.txt
+echo more >> $1/a.txt
+mv $1/a.txt "$1/sub dir/ü b.txt"
+cp "$1/sub dir/ü b.txt" "$1/sub dir/copy.txt"
+echo x > $1/gone
+rm $1/gone
+ls -l $1 "$1/sub dir"
+df .
+cmp "$1/sub dir/ü b.txt" "$1/sub dir/copy.txt"
+`

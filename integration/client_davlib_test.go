@@ -112,20 +112,7 @@ func TestClientRcloneMount(t *testing.T) {
 		}
 		return nil
 	})
-	script := `set -e
-mkdir r "r/sub dir"
-echo hello > r/a.txt
-cat r/a.txt
-echo more >> r/a.txt
-mv r/a.txt "r/sub dir/ü b.txt"
-cp "r/sub dir/ü b.txt" "r/sub dir/copy.txt"
-echo x > r/gone
-rm r/gone
-ls -l r "r/sub dir"
-df .
-cmp "r/sub dir/ü b.txt" "r/sub dir/copy.txt"
-`
-	if out, err := tryWith(t.Context(), []string{"LC_ALL=C.UTF-8"}, mnt, "sh", "-c", script); err != nil {
+	if out, err := tryWith(t.Context(), []string{"LC_ALL=C.UTF-8"}, mnt, "sh", "-c", mountWork, "sh", "r"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	eventually(t, time.Minute, func() error {

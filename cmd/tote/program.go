@@ -34,7 +34,7 @@ const (
 
 // waitingThreads is how many threads may run Go beside one for each processor. Most of the server's threads are in a system call at any time: they
 // wait for the kernel's next request, or for a file. Where the runtime has no room to spare it takes the place of such a thread away within
-// microseconds, so that each of these calls ends with a search for a new one: a third of what creating a file costs. GOMAXPROCS overrides it.
+// microseconds, so that each of these calls ends with a search for a new one: a sixth of what creating a file costs. GOMAXPROCS overrides it.
 const waitingThreads = 4
 
 // Program is a running server: Run starts the faces that Config asks for and serves until its context ends or nothing is left to serve.
