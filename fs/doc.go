@@ -32,6 +32,7 @@
 // that nobody else holds is applied in place under a redo record (redo.go).
 //
 // Old objects go by intent rows, after a grace and a last look (GC). After a crash recover completes what was closed and drops what was not.
+// A closed file whose end was not on the disk when the power failed ends where its bytes do; less than an fsync covered is an error (Version.Firm).
 //
 // # Remote stores
 //
